@@ -1,0 +1,480 @@
+/*
+ * mqttloop/client.h - an MQTT client for its whole life.
+ *
+ *                 requests: publish, subscribe, connect, disconnect
+ *                                    |
+ *     network --> input_buf/_done -> client -> next() or dispatch() -> events
+ *     network <-- output_buf/_done <-   |
+ *        driver <-- wants(), deadline()   tick(now) <-- clock
+ *
+ * A client performs no I/O, reads no clock, allocates nothing and blocks never.
+ * A driver moves the bytes and tells the time: mqtt_loop() (drive.h) with the
+ * poll reactor of posix.h, an adapter such as libev.h, or a program of yours
+ * that calls the ports at the end of this header.
+ *
+ * Rules that hold for every function here:
+ *   - It returns at once.
+ *   - Callbacks fire from mqtt_client_dispatch() only, which the loop calls;
+ *     never from inside a request. In a callback everything may be called but
+ *     mqtt_loop() and mqtt_client_dispatch() of the same client; it may also
+ *     destroy the client. Hooks (random, before_connect, pace, log, trace) are
+ *     something else: they are called from inside and may call nothing back.
+ *   - Spans passed to a request are copied before it returns, unless said.
+ *   - A client is used by one thread at a time; different clients share
+ *     nothing.
+ *   - A negative result of the band "refused" means that nothing changed.
+ */
+#ifndef MQTTLOOP_CLIENT_H
+#define MQTTLOOP_CLIENT_H
+
+#include <mqttloop/engine.h>
+#include <mqttloop/log.h>
+#include <mqttloop/protocol.h>
+#include <mqttloop/session.h>
+#include <mqttloop/types.h>
+#include <mqttloop/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mqtt_client;
+struct mqtt_subscription;
+
+/* ==== what is configured ================================================== */
+
+/** A keep alive of 0 on the wire: no PINGREQ, a dead link stays unnoticed. */
+#define MQTT_KEEP_ALIVE_OFF UINT32_MAX
+
+/**
+ * The content of CONNECT [3.1.1, section 3.1]. All zero is valid: a session
+ * that lasts needs a client identifier, a clean start does not.
+ */
+struct mqtt_connect_options {
+    /** UTF-8, at most 65,535 bytes; may be empty with clean_start. */
+    struct mqtt_span client_identifier;
+    /** UTF-8; absent, or present, even if empty. */
+    struct mqtt_span user_name;
+    /** Bytes; absent or present; only with a user name [MQTT-3.1.2-22]. */
+    struct mqtt_span password;
+    /** What the server publishes if we vanish; NULL: nothing. Its payload has
+     * at most 65,535 bytes. */
+    const struct mqtt_message *will;
+    /** Seconds, 1 to 65,535; 0: 60; or MQTT_KEEP_ALIVE_OFF. */
+    uint32_t keep_alive_s;
+    /** Forget, on both sides, what was before; in 3.1.1 also: the session
+     * ends with the connection. */
+    bool clean_start;
+};
+
+/** A server. `address` is an IPv4 or IPv6 address, a host name, or
+ * "unix:/path"; `port` 0 is 1883. How it is read is the transport's matter. */
+struct mqtt_server {
+    const char *address;
+    uint16_t port;
+};
+
+/** What the application holds of the session when the client is new. */
+enum mqtt_session_start {
+    /** NEW with a clean start, else RESUME. */
+    MQTT_SESSION_DEFAULT,
+    /** Nothing: if the server has a session, the connection is closed with
+     * MQTT_ERR_SESSION_PRESENT and the next CONNECT asks for a clean start
+     * [5.0 MQTT-3.2.2-4]. */
+    MQTT_SESSION_NEW,
+    /** All of it, be it empty: a server that has the session is right. */
+    MQTT_SESSION_RESUME
+};
+
+/** How to go on after a connection was lost or refused. */
+enum mqtt_pace {
+    MQTT_PACE_NORMAL, /**< back-off from retry_base_ms, doubling */
+    MQTT_PACE_SLOW,   /**< back-off of retry_cap_ms at once */
+    MQTT_PACE_STOP    /**< not at all, until mqtt_connect() */
+};
+
+/**
+ * The default of mqtt_config.pace. NORMAL for everything, but: CONNACK 2, 4
+ * and 5 (identifier, user name or password, authorisation): SLOW, for they
+ * may be renewed; CONNACK 1 (protocol version), MQTT_ERR_CONTROL_SIZE: STOP.
+ */
+enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
+                                 uint8_t reason_code);
+
+enum mqtt_event_type {
+    MQTT_EVENT_CONNECTED = 1, /**< a good CONNACK: session_present */
+    MQTT_EVENT_DISCONNECTED,  /**< no connection any more, or none came:
+                                 error, reason_code, detail, retry_at */
+    MQTT_EVENT_MESSAGE,       /**< message, packet_identifier */
+    MQTT_EVENT_MESSAGE_TOO_LARGE, /**< one was read past: size, qos in message */
+    MQTT_EVENT_PUBLISHED,    /**< end of a QoS 1 or 2 publish:
+                                packet_identifier, outcome */
+    MQTT_EVENT_SUBSCRIBED,   /**< subscription, reason_code: 0 to 2 is the QoS
+                                granted, 0x80 refused */
+    MQTT_EVENT_UNSUBSCRIBED, /**< subscription: the node is yours again */
+    MQTT_EVENT_ROOM          /**< after MQTT_ERR_NO_ROOM: it is worth a try */
+};
+
+/** How a publish ended. Every accepted QoS 1 or 2 publish ends exactly once. */
+enum mqtt_outcome {
+    MQTT_OUTCOME_ACKNOWLEDGED, /**< PUBACK or PUBCOMP came */
+    MQTT_OUTCOME_LOST,         /**< sent, never acknowledged, and the session
+                                  is gone: it may have arrived or not */
+    MQTT_OUTCOME_UNKNOWN       /**< QoS 2, the server had taken it (PUBREC) when
+                                  the session was lost: most likely arrived */
+};
+
+/** Only the members that its type names are set. Borrowed for the call, or
+ * until the next pull. */
+struct mqtt_event {
+    enum mqtt_event_type type;
+    enum mqtt_error error;  /**< MQTT_OK: asked for by mqtt_disconnect() */
+    enum mqtt_outcome outcome;
+    uint8_t reason_code;    /**< as the server sent it; 0 if it sent none */
+    bool session_present;
+    uint16_t packet_identifier; /**< 0: none */
+    uint32_t size;          /**< of the packet that was too large */
+    struct mqtt_message message;
+    struct mqtt_subscription *subscription;
+    mqtt_time retry_at;     /**< MQTT_NEVER: stopped, until mqtt_connect() */
+    const char *detail;     /**< words of the transport, or NULL */
+};
+
+/** Told of every event but messages that a subscription took. */
+typedef void mqtt_event_function(struct mqtt_client *client,
+                                 const struct mqtt_event *event,
+                                 void *context);
+
+/** Told of a message. It is acknowledged after this returned. */
+typedef void mqtt_message_function(struct mqtt_client *client,
+                                   const struct mqtt_message *message,
+                                   void *context);
+
+/**
+ * A subscription is a node of the caller's, so there is no maximum number of
+ * them. Fill in the first members and zero the rest. From mqtt_subscribe()
+ * until MQTT_EVENT_UNSUBSCRIBED, or until the client is destroyed, it belongs
+ * to the client: it must not move, and the bytes of its topic filter must
+ * stay.
+ */
+struct mqtt_subscription {
+    struct mqtt_span topic_filter;
+    enum mqtt_qos maximum_qos;
+    /** NULL: such messages go where those without subscription go. */
+    mqtt_message_function *on_message;
+    void *context;
+
+    struct mqtt_subscription *next_;
+    uint8_t state_;
+    bool leaving_, called_;
+};
+
+/**
+ * Gives a message to its callbacks: true if one took it, false for the default
+ * callback. `client` may be destroyed by a callback: then return true without
+ * touching it. mqtt_dispatch_linear() is what is there now.
+ */
+typedef bool mqtt_dispatch_function(struct mqtt_client *client,
+                                    const struct mqtt_message *message);
+
+/** Asks each subscription in turn, each called at most once for a message. */
+bool mqtt_dispatch_linear(struct mqtt_client *client,
+                          const struct mqtt_message *message);
+
+/**
+ * The configuration. mqtt_client_init() keeps a pointer: it belongs to the
+ * client until destroyed, with all it points to, and may be const and in
+ * flash. (mqtt_client_new() of posix.h copies it.) Zero means the default.
+ */
+struct mqtt_config {
+    /** Required, e.g. &mqtt_protocol_3_1_1. */
+    const struct mqtt_protocol *protocol;
+    struct mqtt_connect_options connect;
+    enum mqtt_session_start session;
+
+    /** At least one; after a failure the next one is tried, in turn. */
+    const struct mqtt_server *servers;
+    size_t server_count;
+
+    /** From the wish to connect until the network connection; 30,000 ms. */
+    uint32_t open_timeout_ms;
+    /** From the network connection until CONNACK; 10,000 ms. */
+    uint32_t connack_timeout_ms;
+    /** From PINGREQ until PINGRESP; 10,000 ms. */
+    uint32_t pingresp_timeout_ms;
+    /** For a packet to become whole, with 8 ms more for each byte that came;
+     * 30,000 ms. */
+    uint32_t packet_timeout_ms;
+    /** From our DISCONNECT until the server's end; 500 ms. */
+    uint32_t end_timeout_ms;
+
+    /** Back-off before the n-th try in a row: a random time up to
+     * min(retry_cap_ms, retry_base_ms * 2^n); 1,000 and 60,000 ms. */
+    uint32_t retry_base_ms, retry_cap_ms;
+    /** A connection is healthy, and the back-off begins anew, after the first
+     * acknowledgement (SUBACK, PUBACK, ...) or after so long; 30,000 ms. */
+    uint32_t healthy_after_ms;
+
+    /** QoS 1 and 2 messages sent and not yet acknowledged, at most; 0: as
+     * many as there are slots. */
+    uint16_t send_maximum;
+    /** Accept QoS 0 while disconnected, and keep over a cut what was not yet
+     * sent. Otherwise: MQTT_ERR_OFFLINE, and dropped. */
+    bool keep_qos0;
+    /** When the session is lost, publish anew what was sent and not
+     * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. */
+    bool republish_lost;
+
+    /** Hook: 32 random bits for the back-off. Required: without it a fleet of
+     * clients comes back in one moment. */
+    uint32_t (*random)(void *context);
+    void *random_context;
+
+    /**
+     * Hook: called before each connect; may change user name, password, will,
+     * and the server for this once. What it sets must live until the next
+     * call, or until destroyed. MQTT_OK: connect; anything else: do not, and
+     * try again later (MQTT_ERR_RENEWAL with the error as reason).
+     */
+    enum mqtt_error (*before_connect)(void *context,
+                                      struct mqtt_connect_options *options,
+                                      struct mqtt_server *server);
+    /** Hook: how to go on after `error`; NULL: mqtt_pace_default(). */
+    enum mqtt_pace (*pace)(void *context, enum mqtt_error error,
+                           uint8_t reason_code);
+    /** Hooks, see log.h; NULL: none. */
+    void (*log)(void *context, const struct mqtt_log *log);
+    void (*trace)(void *context, const struct mqtt_trace *trace);
+
+    /** Callbacks; NULL: none. on_message is the default one, for messages
+     * that no subscription took. */
+    mqtt_event_function *on_event;
+    mqtt_message_function *on_message;
+    /** NULL: mqtt_dispatch_linear. */
+    mqtt_dispatch_function *dispatch;
+    /** Passed to all of the above but random. */
+    void *context;
+
+    /** Counted in, if not NULL. May be shared by several clients. */
+    struct mqtt_statistics *statistics;
+};
+
+/* ==== the client ========================================================== */
+
+/** Visible so that it can be static; all members are private. It must not
+ * move after mqtt_client_init(). */
+struct mqtt_client {
+    const struct mqtt_config *config_;
+    struct mqtt_session session_;
+    struct mqtt_engine engine_;
+    struct mqtt_connect_options options_;
+    struct mqtt_server server_;
+    struct mqtt_subscription *subscriptions_;
+    struct mqtt_subscription *cursor_; /* of dispatch: the next to be asked */
+    bool *destroyed_;                  /* a flag on the stack of dispatch */
+    void *driver_;
+    void (*requested_)(void *driver); /* the driver wants to know of requests */
+    const char *detail_;
+    mqtt_time now_, next_, drain_by_, connected_at_;
+    struct mqtt_span suback_;
+    uint16_t server_index_, tries_;
+    enum mqtt_client_state state_;
+    enum mqtt_error why_;
+    uint8_t reason_code_, session_start_, suback_type_;
+    bool wanted_, draining_, wiping_, dispatching_, lost_, established_;
+    bool subscriptions_due_;
+};
+
+/**
+ * Make a client. `size` is sizeof(struct mqtt_client), by which a shared
+ * library can tell that it fits. The memory in `memory` is lent until the
+ * client is destroyed; the struct mqtt_memory itself is read now only.
+ * Nothing happens before mqtt_connect().
+ *
+ * MQTT_ERR_VERSION: `size` is another. MQTT_ERR_ARGUMENT: protocol or random
+ * is missing. MQTT_ERR_SERVER, _CLIENT_IDENTIFIER, _USER_NAME, _PASSWORD,
+ * _WILL: that part of the configuration. MQTT_ERR_MEMORY: a size is against
+ * session.h. MQTT_ERR_CONTROL_SIZE: CONNECT does not fit into `control`.
+ */
+enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
+                                 const struct mqtt_config *config,
+                                 const struct mqtt_memory *memory);
+
+/**
+ * End everything at once, without a callback and without a packet; also from
+ * inside a callback. On return all that was lent or registered is the
+ * caller's again. The network connection is the driver's to close (for a
+ * client of mqtt_client_new() use mqtt_client_free()). What is unfinished can
+ * be listed before by mqtt_client_next_outstanding().
+ */
+void mqtt_client_destroy(struct mqtt_client *client);
+
+/**
+ * Connect, and again after every loss, until mqtt_disconnect(). Also takes
+ * back an mqtt_disconnect() that is still draining, and makes a client that
+ * waits for its next try do so at once.
+ * MQTT_ERR_STATE: connected, or about to be.
+ */
+enum mqtt_error mqtt_connect(struct mqtt_client *client);
+
+/**
+ * End the connection with DISCONNECT, so that the will is not published.
+ * With `timeout_ms` 0 at once: what is unsent stays in the outbox for a later
+ * mqtt_connect(). Otherwise after every publish has ended and every
+ * subscription was answered, but at the latest after `timeout_ms`; meanwhile
+ * publishing is refused and the client reconnects if it must. Ends with
+ * MQTT_EVENT_DISCONNECTED whose retry_at is MQTT_NEVER.
+ * MQTT_ERR_STATE: stopped already.
+ */
+enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
+                                uint32_t timeout_ms);
+
+/**
+ * Publish. MQTT_OK: accepted into the outbox, in this order; QoS 1 and 2 also
+ * while disconnected. *packet_identifier (may be NULL) names the message until
+ * its MQTT_EVENT_PUBLISHED; 0 for QoS 0, which has no such event.
+ *
+ * MQTT_ERR_TOPIC_NAME, _QOS: see struct mqtt_message. MQTT_ERR_TOO_LARGE: no
+ * packet, or not this outbox even when empty. MQTT_ERR_NO_ROOM: no room or no
+ * slot now; MQTT_EVENT_ROOM comes when it is worth a try. MQTT_ERR_OFFLINE:
+ * QoS 0 while disconnected, without keep_qos0. MQTT_ERR_STATE: after
+ * mqtt_disconnect() until it is done.
+ */
+enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
+                                    const struct mqtt_message *message,
+                                    uint16_t *packet_identifier);
+
+/** The same in short. `topic_name` is NUL-terminated; `payload` may be NULL
+ * when `payload_size` is 0. */
+enum mqtt_error mqtt_publish(struct mqtt_client *client,
+                             const char *topic_name, const void *payload,
+                             size_t payload_size, enum mqtt_qos qos,
+                             bool retain);
+
+/**
+ * Subscribe, now or as soon as there is a connection, and again whenever the
+ * server has lost the session. Answered by MQTT_EVENT_SUBSCRIBED; one that was
+ * refused stays registered and is asked for again with the next new session.
+ * The callback is in force from now on. Two nodes of one topic filter are one
+ * subscription to the server: the later maximum_qos holds, both are called.
+ *
+ * MQTT_ERR_TOPIC_FILTER, _QOS: see the node. MQTT_ERR_TOO_LARGE: longer than
+ * control_size - 8. MQTT_ERR_STATE: the node is registered already.
+ */
+enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
+                               struct mqtt_subscription *subscription);
+
+/**
+ * End a subscription: its callback is not called any more. The node belongs
+ * to the client until its MQTT_EVENT_UNSUBSCRIBED.
+ * MQTT_ERR_STATE: not registered, or ended already.
+ */
+enum mqtt_error mqtt_unsubscribe(struct mqtt_client *client,
+                                 struct mqtt_subscription *subscription);
+
+/** What the client waits for. */
+enum mqtt_client_state mqtt_client_state(const struct mqtt_client *client);
+
+/** An outgoing message that is not finished. */
+struct mqtt_outstanding {
+    uint16_t packet_identifier; /**< 0 before the first call */
+    enum mqtt_qos qos;
+    bool sent;     /**< at least once, in this session */
+    bool released; /**< QoS 2: PUBREC came */
+    uint16_t position_;
+};
+
+/**
+ * List what has not ended, in the order of sending: zero *it, then call until
+ * false. The client must not change meanwhile.
+ */
+bool mqtt_client_next_outstanding(const struct mqtt_client *client,
+                                  struct mqtt_outstanding *it);
+
+/* ==== events ============================================================== */
+
+/**
+ * Take the next event; false when there is none now. The one before ends with
+ * this call: its spans are invalid, and a message of QoS 1 or 2 is
+ * acknowledged. As long as nobody pulls, nothing is taken from the network.
+ */
+bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event);
+
+/**
+ * Take all events and call the callbacks. The number of events, or
+ * MQTT_ERR_DESTROYED: a callback destroyed the client, touch it no more;
+ * MQTT_ERR_REENTERED: called from a callback.
+ */
+int mqtt_client_dispatch(struct mqtt_client *client);
+
+/* ==== the ports, for drivers ============================================== */
+
+/** What the client wants of its driver besides moving bytes. */
+enum mqtt_want {
+    MQTT_WANT_NOTHING,
+    /** A network connection to mqtt_client_server(). Lasts until
+     * mqtt_client_opened() or mqtt_client_closed(). */
+    MQTT_WANT_OPEN,
+    /** Nothing will follow what was written: tell the peer (a half close), and
+     * read on. */
+    MQTT_WANT_FINISH,
+    /** Close it, without waiting. Lasts until mqtt_client_closed(). */
+    MQTT_WANT_CLOSE
+};
+enum mqtt_want mqtt_client_wants(const struct mqtt_client *client);
+
+/** Where to connect to; valid until the next MQTT_WANT_OPEN. */
+const struct mqtt_server *mqtt_client_server(const struct mqtt_client *client);
+
+/** The network connection is there. Nothing happens unless it was wanted. */
+void mqtt_client_opened(struct mqtt_client *client);
+
+/**
+ * There is no network connection, or not any more. `why`: MQTT_ERR_CLOSED
+ * (the server ended it), _NETWORK, _NAME; MQTT_OK after MQTT_WANT_CLOSE.
+ * `detail` may be NULL; it is passed on in the event and must live until then.
+ * What was received before is still given to the application first.
+ */
+void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
+                        const char *detail);
+
+/**
+ * Where to put received bytes, at most *size of them. NULL, *size 0: not now
+ * (no connection, or nobody pulls). If `lent` is not NULL, that memory of
+ * `lent_size` bytes may be the answer, when nothing is held back: then it is
+ * lent until mqtt_client_input_keep(). Many clients can so share one buffer.
+ */
+void *mqtt_client_input_buf(struct mqtt_client *client, void *lent,
+                            size_t lent_size, size_t *size);
+/** So many were put there, 0 to *size. */
+void mqtt_client_input_done(struct mqtt_client *client, size_t size);
+/** End of the loan: what was not taken moves into the client's own input
+ * memory. Spans of the event pulled last become invalid. */
+void mqtt_client_input_keep(struct mqtt_client *client);
+
+/** The next bytes for the network; NULL, *size 0: none. They stay as they are
+ * until mqtt_client_output_done(), whatever is requested meanwhile. */
+const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size);
+/** The network took the first `size` of them, 0 to *size. */
+void mqtt_client_output_done(struct mqtt_client *client, size_t size);
+
+/** The one way in for time: call it at the start of each turn. `now` may
+ * stand still, not go back. */
+void mqtt_client_tick(struct mqtt_client *client, mqtt_time now);
+/** When tick() is needed at the latest; MQTT_NEVER: not. May change with any
+ * call. */
+mqtt_time mqtt_client_deadline(const struct mqtt_client *client);
+
+/**
+ * A driver's wish to be told of requests: `requested(driver)` is called,
+ * perhaps often, when bytes or wants may have come up outside of its turn. It
+ * is a hook. NULL: none.
+ */
+void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
+                            void (*requested)(void *driver));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

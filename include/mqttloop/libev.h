@@ -1,0 +1,45 @@
+/*
+ * mqttloop/libev.h - a client in a libev loop.
+ *
+ *     struct mqtt_libev adapter;
+ *     mqtt_libev_attach(&adapter, EV_DEFAULT, client);
+ *     mqtt_connect(client);
+ *     ev_run(EV_DEFAULT, 0);
+ */
+#ifndef MQTTLOOP_LIBEV_H
+#define MQTTLOOP_LIBEV_H
+
+#include <ev.h>
+#include <mqttloop/drive.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One for each client, allocated by the caller, not to be moved while
+ * attached; must outlive the client, or be detached before. All members are
+ * private. */
+struct mqtt_libev {
+    struct mqtt_reactor reactor;
+    struct ev_loop *loop_;
+    struct mqtt_drive *drive_;
+    ev_io io_[MQTT_REACTOR_SLOTS];
+    ev_timer alarm_;
+};
+
+/** Drive `client` from `loop` from now on, in whatever state it is; mqtt_loop()
+ * is refused until detached. The client must have a drive (as one of
+ * mqtt_client_new() has): else MQTT_ERR_ARGUMENT. */
+enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
+                                  struct ev_loop *loop,
+                                  struct mqtt_client *client);
+
+/** Stop all watchers; the client is driven by nobody until attached anew. No
+ * effect when not attached, or when the client was freed, which detaches. */
+void mqtt_libev_detach(struct mqtt_libev *adapter);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
