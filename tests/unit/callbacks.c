@@ -7,6 +7,7 @@
 static struct {
     struct script *script;
     void (*act)(struct mqtt_client *client);
+    void (*act_on)(struct mqtt_client *client, const struct mqtt_event *event);
     char called[128];
 } now;
 
@@ -29,6 +30,8 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
     assert_ptr_equal(client, &now.script->client);
     strcat(now.called, event_name(event->type));
     strcat(now.called, " ");
+    if (now.act_on)
+        now.act_on(client, event);
 }
 
 static struct mqtt_subscription to(const char *filter, const char *name)
@@ -313,17 +316,16 @@ static void test_a_callback_unsubscribes_itself_and_the_next(void **state)
     expect_called(s, unsubscribe_both, "1 3 ");
 }
 
-/* The node comes back with its event, and may then be used at once. */
-static void on_event_reuse(struct mqtt_client *client,
-                           const struct mqtt_event *event, void *context)
+static void subscribe_anew(struct mqtt_client *client,
+                           const struct mqtt_event *event)
 {
-    (void)context;
     if (event->type != MQTT_EVENT_UNSUBSCRIBED)
         return;
     *event->subscription = to("z", "z ");
     assert_int_equal(mqtt_subscribe(client, event->subscription), MQTT_OK);
 }
 
+/* The node comes back with its event, and may then be used at once. */
 static void test_a_node_that_came_back_may_be_used_at_once(void **state)
 {
     struct script *s = *state;
@@ -331,7 +333,7 @@ static void test_a_node_that_came_back_may_be_used_at_once(void **state)
     uint16_t identifier;
 
     three_setup(s, &three);
-    s->config.on_event = on_event_reuse;
+    now.act_on = subscribe_anew;
     assert_int_equal(mqtt_unsubscribe(&s->client, &three.b), MQTT_OK);
     identifier = expect_packet(s, 0xA2, 0)->identifier;
     server_answers(s, 0xB0, identifier);
@@ -339,6 +341,7 @@ static void test_a_node_that_came_back_may_be_used_at_once(void **state)
     identifier = expect_packet(s, 0x82, 0)->identifier;
     server_suback(s, identifier, 0);
     assert_int_equal(dispatch(s), 1);
+    now.called[0] = '\0';
     server_publishes(s, 0x30, "z", 0, "");
     dispatch(s);
     assert_string_equal(now.called, "3 z ");
@@ -368,18 +371,11 @@ static void test_a_callback_disconnects(void **state)
     assert_string_equal(now.called, "default DISCONNECTED ");
 }
 
-static void connect_again(struct mqtt_client *client, const char *why)
+static void connect_again(struct mqtt_client *client,
+                          const struct mqtt_event *event)
 {
-    (void)why;
-    assert_int_equal(mqtt_connect(client), MQTT_OK);
-}
-
-static void on_event_reconnect(struct mqtt_client *client,
-                               const struct mqtt_event *event, void *context)
-{
-    (void)context;
     if (event->type == MQTT_EVENT_DISCONNECTED)
-        connect_again(client, event->detail);
+        assert_int_equal(mqtt_connect(client), MQTT_OK);
 }
 
 static void test_a_callback_connects_again(void **state)
@@ -388,7 +384,7 @@ static void test_a_callback_connects_again(void **state)
 
     callbacks_setup(s);
     s->random_bits = UINT32_MAX;
-    s->config.on_event = on_event_reconnect;
+    now.act_on = connect_again;
     connected(s);
     mqtt_client_closed(&s->client, MQTT_ERR_CLOSED, NULL);
     assert_int_equal(dispatch(s), 1);
@@ -435,11 +431,10 @@ static void test_the_default_callback_destroys_the_client(void **state)
         assert_int_equal(((uint8_t *)&s->client)[i], 0xA5);
 }
 
-static void on_event_destroy(struct mqtt_client *client,
-                             const struct mqtt_event *event, void *context)
+static void destroy_on(struct mqtt_client *client,
+                       const struct mqtt_event *event)
 {
     (void)event;
-    (void)context;
     destroy(client);
 }
 
@@ -448,7 +443,7 @@ static void test_an_event_callback_destroys_the_client(void **state)
     struct script *s = *state;
 
     callbacks_setup(s);
-    s->config.on_event = on_event_destroy;
+    now.act_on = destroy_on;
     connected(s);
     mqtt_client_closed(&s->client, MQTT_ERR_CLOSED, NULL);
     assert_int_equal(mqtt_client_dispatch(&s->client), MQTT_ERR_DESTROYED);
