@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ persistence true
 persistence_location {folder}/
 max_queued_messages 0
 log_dest file {folder}/log
+log_type all
 '''
 
 
@@ -38,8 +40,8 @@ class Broker:
 
     def start(self):
         """Start, and return once it accepts connections."""
-        log = self.folder / 'log'
-        self.process = start([program(), '-c', self.folder / 'mosquitto.conf'])
+        self.process = start([program(), '-c', self.folder / 'mosquitto.conf'],
+                             stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 10
         while time.monotonic() < limit and self.process.poll() is None:
             try:
@@ -47,8 +49,12 @@ class Broker:
                 return
             except OSError:
                 time.sleep(0.02)
-        raise RuntimeError('mosquitto does not start:\n' +
-                           (log.read_text() if log.exists() else ''))
+        raise RuntimeError('mosquitto does not start:\n' + self.log())
+
+    def log(self):
+        """What it wrote so far."""
+        log = self.folder / 'log'
+        return log.read_text(errors='replace') if log.exists() else ''
 
     def stop(self):
         """SIGTERM: it writes its sessions to disk first."""
