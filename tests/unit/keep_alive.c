@@ -1,0 +1,344 @@
+/*
+ * keep_alive.c - PINGREQ, PINGRESP and packets that stop half-way
+ * [3.1.1, section 3.1.2.10]. Time is a variable.
+ */
+#include "script.h"
+
+/* ---- PINGREQ ------------------------------------------------------------- */
+
+/* [3.1.1 MQTT-3.1.2-23] */
+static void test_pingreq_leaves_when_nothing_else_did(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    expect_deadline(s, 60000);
+    elapse(s, 59999);
+    expect_nothing_sent(s);
+    elapse(s, 1);
+    expect_bytes(s, 0xC0, 0x00);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    expect_deadline(s, 60000);
+}
+
+static void test_pingresp_ends_the_wait(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, 60000);
+    expect_bytes(s, 0xC0, 0x00);
+    expect_deadline(s, 10000);
+    elapse(s, 9999);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    elapse(s, 10000);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    expect_no_event(s);
+}
+
+static void test_without_pingresp_the_link_is_dead(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, 60000);
+    expect_bytes(s, 0xC0, 0x00);
+    elapse(s, 9999);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    elapse(s, 1);
+    expect_fatal(s, MQTT_ERR_PINGRESP_TIMEOUT);
+    expect_nothing_sent(s);
+}
+
+/* A PINGREQ that cannot leave does not stop the clock. */
+static void test_a_blocked_network_is_a_dead_link(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    s->blocked = true;
+    elapse(s, 60000);
+    elapse(s, 10000);
+    expect_fatal(s, MQTT_ERR_PINGRESP_TIMEOUT);
+}
+
+static void test_a_packet_that_left_puts_pingreq_off(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, 30000);
+    publish_sent(s, "a", "x", MQTT_QOS_1);
+    server_answers(s, 0x40, 1);
+    pull(s, MQTT_EVENT_PUBLISHED);
+    expect_deadline(s, 60000);
+    elapse(s, 59999);
+    expect_nothing_sent(s);
+    elapse(s, 1);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
+/* What comes proves nothing to the server: PINGREQ leaves all the same. */
+static void test_a_packet_that_came_does_not_put_pingreq_off(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    for (int i = 0; i < 6; i++) {
+        elapse(s, 9999);
+        server_publishes(s, 0x30, "a", 0, "x");
+        pull(s, MQTT_EVENT_MESSAGE);
+        expect_nothing_sent(s);
+    }
+    expect_deadline(s, 6);
+    elapse(s, 6);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
+/* Who only sends QoS 0 would never notice that nobody listens. */
+static void test_pingreq_leaves_when_nothing_comes(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    for (int i = 0; i < 5; i++) {
+        elapse(s, 10000);
+        publish_sent(s, "a", "x", MQTT_QOS_0);
+    }
+    elapse(s, 10000);
+    expect_bytes(s, 0xC0, 0x00);
+    expect_deadline(s, 10000);
+    elapse(s, 10000);
+    expect_fatal(s, MQTT_ERR_PINGRESP_TIMEOUT);
+}
+
+static void test_one_pingreq_at_a_time(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = 1;
+    connected(s);
+    elapse(s, 1000);
+    expect_bytes(s, 0xC0, 0x00);
+    elapse(s, 999);
+    expect_nothing_sent(s);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    elapse(s, 1);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
+static void test_keep_alive_off_sends_none(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = MQTT_KEEP_ALIVE_OFF;
+    s->config.healthy_after_ms = 1;
+    connected(s);
+    elapse(s, 1);
+    expect_no_deadline(s);
+    elapse(s, 1000000000);
+    expect_nothing_sent(s);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
+static void test_keep_alive_of_65535_seconds(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = 65535;
+    s->config.healthy_after_ms = 1;
+    connected(s);
+    elapse(s, 1);
+    expect_deadline(s, 65535000 - 1);
+    elapse(s, 65535000 - 1);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
+static void test_pings_are_not_before_connack(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = 1;
+    start(s);
+    connects(s);
+    discard_sent(s);
+    elapse(s, 5000);
+    expect_nothing_sent(s);
+}
+
+static void test_a_pingresp_nobody_asked_for_is_ignored(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    server_sends(s, 0xD0, 0x00, 0xD0, 0x00);
+    expect_no_event(s);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
+static void test_the_clock_may_begin_anywhere(void **state)
+{
+    struct script *s = *state;
+
+    s->now = 0;
+    connected(s);
+    expect_deadline(s, 60000);
+    script_restart(s);
+    s->now = (mqtt_time)1 << 62;
+    connected(s);
+    expect_deadline(s, 60000);
+    elapse(s, 60000);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
+/* A jump of the clock is a long silence, and no more. */
+static void test_a_jump_of_the_clock_asks_first(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, 100000000);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    expect_bytes(s, 0xC0, 0x00);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    expect_deadline(s, 60000);
+}
+
+static void test_a_packet_in_parts_does_not_meet_pingreq(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    s->blocked = true;
+    publish(s, "a", "0123456789", MQTT_QOS_0);
+    network_takes(s, 5);
+    elapse(s, 60000);
+    s->blocked = false;
+    expect_bytes(s, 0x30, 0x0D, 0x00, 0x01, 'a',                   /* PUBLISH */
+                 '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', /* */
+                 0xC0, 0x00);                                      /* PINGREQ */
+}
+
+/* While nobody pulls, PINGRESP may wait in the network. */
+static void test_who_does_not_read_does_not_miss_pingresp(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    for (int i = 0; i < 100; i++)
+        server_publishes(s, 0x30, "a", 0, "0123456789");
+    while (script_feed(s))
+        ;
+    elapse(s, 60000);
+    expect_bytes(s, 0xC0, 0x00);
+    elapse(s, 1000000);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    server_sends(s, 0xD0, 0x00);
+    for (int i = 0; i < 100; i++)
+        pull(s, MQTT_EVENT_MESSAGE);
+    expect_no_event(s);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
+/* ---- a packet that began and does not end -------------------------------- */
+
+static void test_half_a_packet_has_a_deadline(void **state)
+{
+    struct script *s = *state;
+
+    s->config.healthy_after_ms = 1;
+    connected(s);
+    elapse(s, 1);
+    server_sends(s, 0x30);
+    expect_no_event(s);
+    expect_deadline(s, 30000 + 8);
+    elapse(s, 30007);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    elapse(s, 1);
+    expect_fatal(s, MQTT_ERR_PACKET_TIMEOUT);
+}
+
+/* 8 ms for each byte that came: 125 bytes a second are enough. */
+static void test_each_byte_buys_8_ms(void **state)
+{
+    struct script *s = *state;
+
+    s->config.packet_timeout_ms = 100;
+    connected(s);
+    server_sends(s, 0x30, 0x7F, 0x00, 0x01, 'a');
+    expect_no_event(s);
+    expect_deadline(s, 100 + 5 * 8);
+    elapse(s, 139);
+    server_sends(s, 'x');
+    expect_no_event(s);
+    expect_deadline(s, 1 + 8);
+    elapse(s, 9);
+    expect_fatal(s, MQTT_ERR_PACKET_TIMEOUT);
+}
+
+static void test_a_whole_packet_ends_its_deadline(void **state)
+{
+    struct script *s = *state;
+
+    s->config.packet_timeout_ms = 100;
+    s->config.healthy_after_ms = 1;
+    connected(s);
+    elapse(s, 1);
+    server_sends(s, 0x30, 0x04, 0x00, 0x01, 'a');
+    expect_no_event(s);
+    expect_deadline(s, 140);
+    elapse(s, 139);
+    server_sends(s, 'x');
+    pull(s, MQTT_EVENT_MESSAGE);
+    elapse(s, 1000);
+    expect_no_event(s);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
+/* Each packet has its own. */
+static void test_the_next_half_packet_begins_anew(void **state)
+{
+    struct script *s = *state;
+
+    s->config.packet_timeout_ms = 100;
+    connected(s);
+    server_sends(s, 0x30, 0x04);
+    expect_no_event(s);
+    elapse(s, 100);
+    server_sends(s, 0x00, 0x01, 'a', 'x', 0x30);
+    pull(s, MQTT_EVENT_MESSAGE);
+    expect_no_event(s);
+    expect_deadline(s, 100 + 8);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        script_test(test_pingreq_leaves_when_nothing_else_did),
+        script_test(test_pingresp_ends_the_wait),
+        script_test(test_without_pingresp_the_link_is_dead),
+        script_test(test_a_blocked_network_is_a_dead_link),
+        script_test(test_a_packet_that_left_puts_pingreq_off),
+        script_test(test_a_packet_that_came_does_not_put_pingreq_off),
+        script_test(test_pingreq_leaves_when_nothing_comes),
+        script_test(test_one_pingreq_at_a_time),
+        script_test(test_keep_alive_off_sends_none),
+        script_test(test_keep_alive_of_65535_seconds),
+        script_test(test_pings_are_not_before_connack),
+        script_test(test_a_pingresp_nobody_asked_for_is_ignored),
+        script_test(test_the_clock_may_begin_anywhere),
+        script_test(test_a_jump_of_the_clock_asks_first),
+        script_test(test_a_packet_in_parts_does_not_meet_pingreq),
+        script_test(test_who_does_not_read_does_not_miss_pingresp),
+        script_test(test_half_a_packet_has_a_deadline),
+        script_test(test_each_byte_buys_8_ms),
+        script_test(test_a_whole_packet_ends_its_deadline),
+        script_test(test_the_next_half_packet_begins_anew),
+    };
+
+    return script_run("keep_alive", tests);
+}
