@@ -136,6 +136,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix='mqttloop-demo-') as folder:
             status = demo(folder)
     except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
         status = 130
     except RuntimeError as why:
         print(why, file=sys.stderr)
