@@ -7,7 +7,8 @@ import threading
 from processes import end, start
 
 PUBLISHED = re.compile(r'published[ :]+(\d+)|(\d+) published')
-CONNECTED = re.compile(r'\bconnected\b')
+CONNECTED = re.compile(r'^connected\b')
+INTERVAL_MS = 100
 
 
 class Gateway:
@@ -18,8 +19,8 @@ class Gateway:
         self.connections = 0
         self.say = say
         self.process = start(
-            [build / 'examples/gateway', '--verbose', '--port', port,
-             '--prefix', prefix, '--interval', '20', '127.0.0.1'],
+            [build / 'examples/gateway', '-h', '127.0.0.1', '-p', port,
+             '-t', prefix, '-i', INTERVAL_MS],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
