@@ -67,7 +67,8 @@ static void begin(struct mqtt_transport *transport,
                   const struct mqtt_server *server, mqtt_time now)
 {
     struct mqtt_socket *self = of(transport);
-    const char *text = server->address ? server->address : "";
+    const char *text =
+        server->address && server->address[0] ? server->address : "\"\"";
 
     close_all(self);
     self->state = MQTT_SOCKET_AWAIT_CONNECT;
