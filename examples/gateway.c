@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAIN_MS 10000
+#define DRAIN_MS 5000
 
 struct gateway {
     struct mqtt_server server;
@@ -255,8 +255,8 @@ int main(int argc, char **argv)
     }
     run(&gateway);
     ev_loop_destroy(gateway.loop);
-    printf("readings %lu, published %llu, acknowledged %llu, resent %llu, "
-           "connections %llu\n",
+    printf("published %lu readings: %llu messages, %llu acknowledged, "
+           "%llu resent, %llu connections\n",
            gateway.published, (unsigned long long)did->messages_published,
            (unsigned long long)did->messages_acknowledged,
            (unsigned long long)did->messages_resent,
