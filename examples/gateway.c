@@ -1,7 +1,8 @@
 /*
  * A gateway: publishes what this host measures, and obeys commands.
  *
- *     gateway [-h ADDRESS] [-p PORT] [-t PREFIX] [-i INTERVAL_MS] [-n COUNT] [-v]
+ *     gateway [-h ADDRESS] [-p PORT] [-t PREFIX] [-i INTERVAL_MS] [-n COUNT]
+ *             [-v]
  *
  * PREFIX/load, /memory, ...  {"n":17,"load":0.31}, QoS 1, n counts all of them
  * PREFIX/status              online or offline, retained
@@ -35,7 +36,7 @@ struct gateway {
     ev_timer interval;
 };
 
-/* ---- publishing ----------------------------------------------------------- */
+/* ---- publishing ---------------------------------------------------------- */
 
 static enum mqtt_error publish(struct gateway *gateway, const char *name,
                                const char *payload, bool retain)
@@ -90,7 +91,7 @@ static void measure(struct gateway *gateway)
     } while (gateway->next != 0 && !gateway->full && !gateway->ending);
 }
 
-/* ---- what happens --------------------------------------------------------- */
+/* ---- what happens -------------------------------------------------------- */
 
 static void on_interval(struct ev_loop *loop, ev_timer *interval, int events)
 {
@@ -161,7 +162,7 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
     }
 }
 
-/* ---- from beginning to end ------------------------------------------------ */
+/* ---- from beginning to end ----------------------------------------------- */
 
 /* A session that lasts: what was not acknowledged is sent again, also after
  * the connection broke. */

@@ -49,7 +49,7 @@ static void *place(struct layout *layout, size_t size)
     return layout->base ? layout->base + at : NULL;
 }
 
-/* ---- copies of the configuration ------------------------------------------ */
+/* ---- copies of the configuration ----------------------------------------- */
 
 static struct mqtt_span copy_span(struct layout *layout, struct mqtt_span from)
 {
@@ -135,7 +135,7 @@ static void copy_config(struct layout *layout, struct host *host,
     }
 }
 
-/* ---- memory for the client ------------------------------------------------ */
+/* ---- memory for the client ----------------------------------------------- */
 
 /* [3.1.1, section 3.1]: fixed header, variable header, each field's length. */
 static size_t connect_size(const struct mqtt_connect_options *options)
@@ -192,7 +192,7 @@ static void place_memory(struct layout *layout, struct mqtt_memory *memory)
     memory->received_bits = place(layout, RECEIVED_BITS_SIZE);
 }
 
-/* ---- the client ----------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------- */
 
 static void lay_out(struct layout *layout, struct host *host,
                     const struct mqtt_config *config)

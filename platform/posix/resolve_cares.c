@@ -30,7 +30,7 @@
 
 enum lookup_index { LOOKUP_IPV6, LOOKUP_IPV4 };
 
-/* ---- sockets of c-ares ---------------------------------------------------- */
+/* ---- sockets of c-ares --------------------------------------------------- */
 
 static bool is_shortage(int error)
 {
@@ -126,7 +126,7 @@ static void socket_state(void *context, ares_socket_t descriptor, int readable,
     mqtt_watches_set(resolver->watches, slot, descriptor, mask);
 }
 
-/* ---- the channel ---------------------------------------------------------- */
+/* ---- the channel --------------------------------------------------------- */
 
 static int limit_name_servers(ares_channel channel)
 {
@@ -228,7 +228,7 @@ void mqtt_resolver_start(struct mqtt_resolver *resolver, const char *name,
     }
 }
 
-/* ---- going on ------------------------------------------------------------- */
+/* ---- going on ------------------------------------------------------------ */
 
 static void process(struct mqtt_resolver *resolver)
 {

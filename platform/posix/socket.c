@@ -21,7 +21,7 @@ static void close_all(struct mqtt_socket *self)
     mqtt_race_close(&self->race);
 }
 
-/* ---- failures ------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------ */
 
 static void fail(struct mqtt_socket *self, enum mqtt_error error,
                  const char *subject, const char *text)
@@ -61,7 +61,7 @@ static enum mqtt_error error_of(struct mqtt_transport *transport,
     return self->error;
 }
 
-/* ---- to the connection ---------------------------------------------------- */
+/* ---- to the connection --------------------------------------------------- */
 
 static void begin(struct mqtt_transport *transport,
                   const struct mqtt_server *server, mqtt_time now)
@@ -144,7 +144,7 @@ static void ready(struct mqtt_transport *transport, unsigned slot,
         mqtt_race_ready(&self->race, slot);
 }
 
-/* ---- the connection ------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------ */
 
 /* What recv(2) or send(2) answered, in words of the transport. */
 static ptrdiff_t moved(struct mqtt_socket *self, ptrdiff_t size)
@@ -218,7 +218,7 @@ static void attach(struct mqtt_transport *transport,
     mqtt_watches_attach(&of(transport)->watches, reactor);
 }
 
-/* ---- memory to receive into ----------------------------------------------- */
+/* ---- memory to receive into ---------------------------------------------- */
 
 /* One for all clients of a thread: it is needed only while bytes are taken
  * from it, and a read of this size is worth its call. */
@@ -248,7 +248,7 @@ static void give_back(struct mqtt_transport *transport)
     self->borrowing = false;
 }
 
-/* ---- making and ending ---------------------------------------------------- */
+/* ---- making and ending --------------------------------------------------- */
 
 static const struct mqtt_transport_ops ops = {
     .open = begin,
