@@ -28,8 +28,9 @@ struct mqtt_libev {
 };
 
 /** Drive `client` from `loop` from now on, in whatever state it is; mqtt_loop()
- * is refused until detached. The client must have a drive (as one of
- * mqtt_client_new() has): else MQTT_ERR_ARGUMENT. */
+ * is refused from then on. `adapter` is filled in, so it must not be attached
+ * already. MQTT_ERR_ARGUMENT: something is NULL, or the client has no drive
+ * (one of mqtt_client_new() has). */
 enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
                                   struct ev_loop *loop,
                                   struct mqtt_client *client);

@@ -30,8 +30,7 @@ struct mqtt_sizes {
  * `sizes` may be NULL: all default.
  *
  * NULL on failure, and *error (if not NULL) is what mqtt_client_init() says,
- * or MQTT_ERR_MEMORY when the machine has none, MQTT_ERR_SYSTEM when the
- * resolver cannot be set up.
+ * or MQTT_ERR_MEMORY when the machine has none.
  */
 struct mqtt_client *mqtt_client_new(const struct mqtt_config *config,
                                     const struct mqtt_sizes *sizes,
@@ -52,6 +51,7 @@ struct mqtt_poll {
     struct mqtt_drive *drive_;
     int descriptors_[MQTT_REACTOR_SLOTS];
     unsigned masks_[MQTT_REACTOR_SLOTS];
+    mqtt_time alarm_;
 };
 
 /** `drive` must be the one that the reactor is then attached to. */
@@ -64,7 +64,8 @@ size_t mqtt_socket_size(void);
 /**
  * A transport over sockets, made in `memory`. Addresses: see struct
  * mqtt_server. Descriptors are close-on-exec and non-blocking, TCP_NODELAY is
- * on, no SIGPIPE is raised. NULL: no resolver can be had.
+ * on, no SIGPIPE is raised. The system's resolver configuration is read anew
+ * for each look-up.
  */
 struct mqtt_transport *mqtt_socket_init(void *memory);
 /** Close, and free what c-ares allocated. The memory is the caller's again. */

@@ -1,0 +1,99 @@
+#include <mqttloop/libev.h>
+
+#include <time.h>
+
+#define BOTH (EV_READ | EV_WRITE)
+_Static_assert(BOTH == (MQTT_READ | MQTT_WRITE) && EV_READ == (int)MQTT_READ,
+               "masks are passed on as they are");
+
+static struct mqtt_libev *of(struct mqtt_reactor *reactor)
+{
+    return (struct mqtt_libev *)reactor;
+}
+
+static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                  unsigned mask)
+{
+    struct ev_loop *loop = of(self)->loop_;
+    ev_io *io = &of(self)->io_[slot];
+
+    if (ev_is_active(io) && io->fd == descriptor &&
+        (io->events & BOTH) == (int)mask)
+        return;
+    ev_io_stop(loop, io);
+    ev_io_set(io, descriptor, (int)mask);
+    if (mask)
+        ev_io_start(loop, io);
+}
+
+/* Not ev_now(), which follows the wall clock and its jumps. */
+static mqtt_time now(struct mqtt_reactor *self)
+{
+    struct timespec at;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (mqtt_time)at.tv_sec * 1000 + (mqtt_time)at.tv_nsec / 1000000;
+}
+
+/* libev counts from the start of its iteration: if that was long ago, the
+ * alarm comes early, and the turn sets it again for the rest. */
+static void wake_at(struct mqtt_reactor *self, mqtt_time at)
+{
+    struct mqtt_libev *adapter = of(self);
+    mqtt_time past = now(self), after_ms = at > past ? at - past : 0;
+
+    ev_timer_stop(adapter->loop_, &adapter->alarm_);
+    ev_timer_set(&adapter->alarm_, (double)after_ms / 1000, 0.);
+    if (at != MQTT_NEVER)
+        ev_timer_start(adapter->loop_, &adapter->alarm_);
+}
+
+static void leave(struct mqtt_reactor *self)
+{
+    of(self)->drive_ = NULL;
+}
+
+static void io_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct mqtt_libev *adapter = io->data;
+
+    (void)loop;
+    mqtt_drive_ready(adapter->drive_, (unsigned)(io - adapter->io_),
+                     (unsigned)(events & BOTH));
+    mqtt_drive_turn(adapter->drive_);
+}
+
+static void alarm_rings(struct ev_loop *loop, ev_timer *alarm, int events)
+{
+    (void)loop, (void)events;
+    mqtt_drive_turn(((struct mqtt_libev *)alarm->data)->drive_);
+}
+
+static const struct mqtt_reactor_ops ops = {
+    .watch = watch, .wake_at = wake_at, .now = now, .leave = leave};
+
+enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
+                                  struct ev_loop *loop,
+                                  struct mqtt_client *client)
+{
+    unsigned slot;
+
+    *adapter = (struct mqtt_libev){.reactor = {&ops}, .loop_ = loop};
+    if (!loop || !client || !(adapter->drive_ = mqtt_drive_of(client)))
+        return MQTT_ERR_ARGUMENT;
+    ev_init(&adapter->alarm_, alarm_rings);
+    adapter->alarm_.data = adapter;
+    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
+        ev_init(&adapter->io_[slot], io_ready);
+        adapter->io_[slot].data = adapter;
+    }
+    mqtt_drive_attach(adapter->drive_, &adapter->reactor);
+    return MQTT_OK;
+}
+
+void mqtt_libev_detach(struct mqtt_libev *adapter)
+{
+    if (adapter->drive_)
+        mqtt_drive_attach(adapter->drive_, NULL);
+}

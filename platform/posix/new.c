@@ -1,0 +1,275 @@
+/*
+ * A whole client in one allocation: the structs, the copies of all text, and
+ * the memory that is lent to the client.
+ */
+#include <mqttloop/posix.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define OUTBOX_SIZE 262144
+#define SLOT_COUNT 4096
+#define CONTROL_SIZE 4096
+#define INPUT_SIZE 65536
+#define RECEIVED_BITS_SIZE 8192
+
+/* No field of CONNECT is longer, and there are five. What is beyond these,
+ * mqtt_client_init() refuses. */
+#define LARGEST_FIELD 65535
+#define LARGEST_CONNECT (17 + 5 * (2 + LARGEST_FIELD))
+
+/* Beyond these mqtt_client_init() refuses anyway, and sums cannot overflow. */
+#define LARGEST_SIZE ((size_t)1 << 30)
+#define MOST_SLOTS 32768
+
+/* The client comes first, so that mqtt_client_free() finds the rest. */
+struct host {
+    struct mqtt_client client;
+    struct mqtt_drive drive;
+    struct mqtt_poll poll;
+    struct mqtt_transport *transport;
+    struct mqtt_config config;
+    struct mqtt_message will;
+    struct mqtt_memory memory;
+};
+
+/* Goes over the block twice: first without `base`, to count, then to place. */
+struct layout {
+    unsigned char *base; /* NULL: only count */
+    size_t used;
+};
+
+static void *place(struct layout *layout, size_t size)
+{
+    size_t alignment = _Alignof(max_align_t);
+    size_t at = (layout->used + alignment - 1) / alignment * alignment;
+
+    layout->used = at + size;
+    return layout->base ? layout->base + at : NULL;
+}
+
+/* ---- copies of the configuration ----------------------------------------- */
+
+static struct mqtt_span copy_span(struct layout *layout, struct mqtt_span from)
+{
+    void *to;
+
+    if (!from.data || from.size > LARGEST_FIELD)
+        return from;
+    to = place(layout, from.size);
+    if (!to)
+        return from;
+    memcpy(to, from.data, from.size);
+    return (struct mqtt_span){to, from.size};
+}
+
+static const char *copy_text(struct layout *layout, const char *text)
+{
+    struct mqtt_span with_nul = {text, text ? strlen(text) + 1 : 0};
+
+    return copy_span(layout, with_nul).data;
+}
+
+static const struct mqtt_server *copy_servers(struct layout *layout,
+                                              const struct mqtt_config *from)
+{
+    static const struct mqtt_server local = {.address = "localhost"};
+    struct mqtt_server *to;
+    const char *address;
+    size_t i;
+
+    if (!from->servers)
+        return from->server_count ? NULL : &local;
+    to = place(layout, from->server_count * sizeof *to);
+    for (i = 0; i < from->server_count; i++) {
+        address = copy_text(layout, from->servers[i].address);
+        if (to)
+            to[i] = (struct mqtt_server){address, from->servers[i].port};
+    }
+    return to;
+}
+
+static void copy_connect(struct layout *layout, struct mqtt_message *will,
+                         struct mqtt_connect_options *options)
+{
+    options->client_identifier = copy_span(layout, options->client_identifier);
+    options->user_name = copy_span(layout, options->user_name);
+    options->password = copy_span(layout, options->password);
+    if (!options->will)
+        return;
+    *will = *options->will;
+    will->topic_name = copy_span(layout, will->topic_name);
+    will->payload = copy_span(layout, will->payload);
+    options->will = will;
+}
+
+/* For the back-off only, so it must not wait for entropy at boot; the clock
+ * and an address that the kernel has chosen then tell clients apart. */
+static uint32_t random_bits(void *context)
+{
+    uint32_t bits;
+
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits)
+        bits = ((uint32_t)mqtt_posix_now() ^ (uint32_t)((uintptr_t)&bits >> 4) ^
+                (uint32_t)((uintptr_t)context >> 12)) *
+               2654435769u;
+    return bits;
+}
+
+static void copy_config(struct layout *layout, struct host *host,
+                        const struct mqtt_config *from)
+{
+    struct mqtt_config *config = &host->config;
+
+    *config = *from;
+    copy_connect(layout, &host->will, &config->connect);
+    config->servers = copy_servers(layout, from);
+    if (config->servers && !from->servers)
+        config->server_count = 1;
+    if (!config->protocol)
+        config->protocol = &mqtt_protocol_3_1_1;
+    if (!config->random) {
+        config->random = random_bits;
+        config->random_context = host;
+    }
+}
+
+/* ---- memory for the client ----------------------------------------------- */
+
+/* [3.1.1, section 3.1]: fixed header, variable header, each field's length. */
+static size_t connect_size(const struct mqtt_connect_options *options)
+{
+    size_t size = 5 + 10 + 2 + options->client_identifier.size;
+
+    if (options->user_name.data)
+        size += 2 + options->user_name.size;
+    if (options->password.data)
+        size += 2 + options->password.size;
+    if (options->will)
+        size +=
+            4 + options->will->topic_name.size + options->will->payload.size;
+    return size;
+}
+
+static size_t or_default(size_t size, size_t standard)
+{
+    return size ? size : standard;
+}
+
+static void choose_sizes(struct mqtt_memory *memory,
+                         const struct mqtt_sizes *sizes,
+                         const struct mqtt_config *config)
+{
+    static const struct mqtt_sizes all_default;
+    size_t control = connect_size(&config->connect);
+
+    if (control < CONTROL_SIZE || control > LARGEST_CONNECT)
+        control = CONTROL_SIZE;
+    if (!sizes)
+        sizes = &all_default;
+    memory->outbox_size = or_default(sizes->outbox, OUTBOX_SIZE);
+    memory->slot_count = or_default(sizes->slots, SLOT_COUNT);
+    memory->input_size = or_default(sizes->input, INPUT_SIZE);
+    memory->control_size = or_default(sizes->control, control);
+}
+
+static bool are_sizes_possible(const struct mqtt_memory *memory)
+{
+    return memory->outbox_size <= LARGEST_SIZE &&
+           memory->slot_count <= MOST_SLOTS &&
+           memory->input_size <= LARGEST_SIZE &&
+           memory->control_size <= LARGEST_SIZE;
+}
+
+/* What is used seldom comes last. */
+static void place_memory(struct layout *layout, struct mqtt_memory *memory)
+{
+    memory->control = place(layout, memory->control_size);
+    memory->slots = place(layout, memory->slot_count * sizeof *memory->slots);
+    memory->outbox = place(layout, memory->outbox_size);
+    memory->input = place(layout, memory->input_size);
+    memory->received_bits = place(layout, RECEIVED_BITS_SIZE);
+}
+
+/* ---- the client ---------------------------------------------------------- */
+
+static void lay_out(struct layout *layout, struct host *host,
+                    const struct mqtt_config *config)
+{
+    void *socket;
+
+    place(layout, sizeof *host);
+    socket = place(layout, mqtt_socket_size());
+    copy_config(layout, host, config);
+    place_memory(layout, &host->memory);
+    if (socket)
+        host->transport = mqtt_socket_init(socket);
+}
+
+static enum mqtt_error start(struct host *host)
+{
+    enum mqtt_error error = mqtt_client_init(&host->client, sizeof host->client,
+                                             &host->config, &host->memory);
+
+    if (error)
+        return error;
+    mqtt_poll_init(&host->poll, &host->drive);
+    mqtt_drive_init(&host->drive, &host->client, host->transport,
+                    &host->poll.reactor);
+    return MQTT_OK;
+}
+
+/* calloc() because the received bits must be zero: fresh pages of the kernel
+ * are, and stay untouched. */
+static struct host *make(const struct mqtt_config *config,
+                         const struct mqtt_sizes *sizes, enum mqtt_error *error)
+{
+    struct host draft = {.transport = NULL}, *host;
+    struct layout layout = {NULL, 0};
+
+    *error = MQTT_ERR_MEMORY;
+    choose_sizes(&draft.memory, sizes, config);
+    if (!are_sizes_possible(&draft.memory))
+        return NULL;
+    lay_out(&layout, &draft, config);
+    host = calloc(1, layout.used);
+    if (!host)
+        return NULL;
+    host->memory = draft.memory;
+    layout = (struct layout){(unsigned char *)host, 0};
+    lay_out(&layout, host, config);
+    *error = start(host);
+    if (*error == MQTT_OK)
+        return host;
+    free(host);
+    return NULL;
+}
+
+struct mqtt_client *mqtt_client_new(const struct mqtt_config *config,
+                                    const struct mqtt_sizes *sizes,
+                                    enum mqtt_error *error)
+{
+    enum mqtt_error ignored;
+    struct host *host;
+
+    if (!error)
+        error = &ignored;
+    *error = MQTT_ERR_ARGUMENT;
+    if (!config)
+        return NULL;
+    host = make(config, sizes, error);
+    return host ? &host->client : NULL;
+}
+
+void mqtt_client_free(struct mqtt_client *client)
+{
+    struct host *host = (struct host *)client;
+
+    if (!host)
+        return;
+    mqtt_drive_end(&host->drive);
+    mqtt_client_destroy(client);
+    mqtt_socket_end(host->transport);
+    free(host);
+}

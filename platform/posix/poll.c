@@ -1,0 +1,105 @@
+#include <mqttloop/posix.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                  unsigned mask)
+{
+    struct mqtt_poll *poller = (struct mqtt_poll *)self;
+
+    poller->descriptors_[slot] = descriptor;
+    poller->masks_[slot] = mask;
+}
+
+static void wake_at(struct mqtt_reactor *self, mqtt_time at)
+{
+    ((struct mqtt_poll *)self)->alarm_ = at;
+}
+
+static mqtt_time now(struct mqtt_reactor *self)
+{
+    (void)self;
+    return mqtt_posix_now();
+}
+
+/* The clock is cut to whole milliseconds, so the wait reaches a little beyond
+ * `until`: it never ends too early only to begin again. A longer wait than
+ * poll(2) can is cut short, which is an empty turn. */
+static int timeout_until(mqtt_time until)
+{
+    mqtt_time at = mqtt_posix_now();
+
+    if (until == MQTT_NEVER)
+        return -1;
+    if (until <= at)
+        return 0;
+    return until - at < INT_MAX ? (int)(until - at) : INT_MAX;
+}
+
+static struct pollfd polled(int descriptor, unsigned mask)
+{
+    struct pollfd entry = {.fd = descriptor};
+
+    if (mask & MQTT_READ)
+        entry.events |= POLLIN;
+    if (mask & MQTT_WRITE)
+        entry.events |= POLLOUT;
+    return entry;
+}
+
+static unsigned readiness(const struct pollfd *entry, unsigned mask)
+{
+    unsigned ready = 0;
+
+    if (entry->revents & (POLLERR | POLLHUP | POLLNVAL))
+        return mask;
+    if (entry->revents & POLLIN)
+        ready |= MQTT_READ;
+    if (entry->revents & POLLOUT)
+        ready |= MQTT_WRITE;
+    return ready;
+}
+
+/* A slot that is not watched has descriptor -1, which poll(2) passes over. */
+static enum mqtt_error wait_until(struct mqtt_reactor *self, mqtt_time until)
+{
+    struct mqtt_poll *poller = (struct mqtt_poll *)self;
+    struct pollfd entries[MQTT_REACTOR_SLOTS];
+    unsigned slot, ready;
+
+    if (poller->alarm_ < until)
+        until = poller->alarm_;
+    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
+        entries[slot] =
+            polled(poller->masks_[slot] ? poller->descriptors_[slot] : -1,
+                   poller->masks_[slot]);
+    if (poll(entries, MQTT_REACTOR_SLOTS, timeout_until(until)) < 0)
+        return errno == EINTR ? MQTT_ERR_INTERRUPTED : MQTT_ERR_SYSTEM;
+    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
+        ready = readiness(&entries[slot], poller->masks_[slot]);
+        if (ready)
+            mqtt_drive_ready(poller->drive_, slot, ready);
+    }
+    return MQTT_OK;
+}
+
+static void leave(struct mqtt_reactor *self)
+{
+    (void)self;
+}
+
+static const struct mqtt_reactor_ops ops = {
+    .watch = watch,
+    .wake_at = wake_at,
+    .now = now,
+    .wait = wait_until,
+    .leave = leave,
+};
+
+void mqtt_poll_init(struct mqtt_poll *poller, struct mqtt_drive *drive)
+{
+    *poller = (struct mqtt_poll){
+        .reactor = {&ops}, .drive_ = drive, .alarm_ = MQTT_NEVER};
+}

@@ -1,0 +1,154 @@
+"""Build and run every test, and count test cases. See tools/check."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fresh
+from counts import Count, read_log
+from processes import adopt_orphans, end, end_children, end_on_signals, start
+
+TOP = Path(__file__).resolve().parents[2]
+BUILDS = TOP / 'build-check'
+
+# name, C compiler, C++ compiler, more of meson's options
+GCC = ('gcc', 'gcc', 'g++', [])
+CLANG = ('clang', 'clang', 'clang++', [])
+SANITIZED = ('asan', 'clang', 'clang++',
+             ['-Db_sanitize=address,undefined', '-Db_lundef=false',
+              '-Dexamples=false'])
+SANITIZER_OPTIONS = {
+    'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1',
+    'UBSAN_OPTIONS': 'halt_on_error=1:abort_on_error=1:print_stacktrace=1',
+}
+BEGAN = time.monotonic()
+
+
+def say(text):
+    """A line of progress, with the seconds so far."""
+    print(f'[{time.monotonic() - BEGAN:6.1f}] {text}', flush=True)
+
+
+def call(command, log=None, **more):
+    """Run a command to its end; its status. Its output goes to `log`."""
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT='xml',
+                       **SANITIZER_OPTIONS, **more)
+    output = open(log, 'a') if log else None
+    process = start(command, cwd=TOP, env=environment, stdout=output,
+                    stderr=subprocess.STDOUT if output else None,
+                    stdin=subprocess.DEVNULL)
+    try:
+        return process.wait()
+    finally:
+        end(process)
+        if output:
+            output.close()
+
+
+def build(count, kind):
+    """Configure and compile, with warnings as errors; the folder, or None."""
+    name, c, cpp, options = kind
+    folder, log = BUILDS / name, BUILDS / f'{name}.log'
+    log.unlink(missing_ok=True)
+    say(f'{name}: build')
+    if not (folder / 'build.ninja').exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        status = call(['meson', 'setup', folder, '-Dwerror=true',
+                       '-Dtests=enabled', *options], log, CC=c, CXX=cpp)
+    else:
+        status = 0
+    status = status or call(['ninja', '-C', folder], log)
+    if status:
+        count.add('FAILED', f'{name}: build', '\n' + log.read_text()[-8000:])
+        return None
+    count.add('passed', f'{name}: build')
+    return folder
+
+
+def test(count, kind, *suites):
+    """Build, then run the suites; none named: all."""
+    folder = build(count, kind)
+    if not folder:
+        return
+    say(f'{kind[0]}: test {" ".join(suites) or "all"}')
+    log = folder / 'meson-logs' / 'testlog.json'
+    log.unlink(missing_ok=True)
+    chosen = [word for suite in suites for word in ('--suite', suite)]
+    status = call(['meson', 'test', '-C', folder, '--no-rebuild', *chosen],
+                  folder / 'meson-logs' / 'check.log')
+    if log.exists():
+        read_log(count, kind[0], log)
+    elif status:
+        count.add('FAILED', f'{kind[0]}: meson test', f'status {status}')
+
+
+def check_format(count):
+    """clang-format has nothing to change."""
+    say('format')
+    listed = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard',
+                             '*.c', '*.h'], cwd=TOP, stdout=subprocess.PIPE,
+                            text=True, check=False).stdout.split()
+    files = [name for name in listed if (TOP / name).exists()]
+    done = subprocess.run(['clang-format-14', '--dry-run', '-Werror',
+                           '--ferror-limit=5', *files], cwd=TOP, text=True,
+                          stderr=subprocess.PIPE, check=False)
+    count.add('FAILED' if done.returncode or not files else 'passed',
+              'format', '\n' + done.stderr[:4000])
+
+
+def bench(count):
+    """The bars of tools/bench, which prints its own figures."""
+    if (TOP / 'tools/bench').exists():
+        say('bench')
+        status = call([TOP / 'tools/bench', '--quick'])
+        count.add('FAILED' if status else 'passed', 'bench',
+                  f'status {status}')
+
+
+def quick(count):
+    """What to run before each commit: under a minute."""
+    test(count, GCC, 'unit', 'headers', 'symbols')
+    check_format(count)
+
+
+def full(count):
+    """Everything that one machine can tell."""
+    check_format(count)
+    test(count, GCC)
+    test(count, CLANG, 'unit', 'headers', 'symbols')
+    test(count, SANITIZED, 'unit', 'broker')
+    bench(count)
+
+
+def ours_only(count):
+    """No test leaves a process behind; what is left is ended here."""
+    left = end_children()
+    count.add('FAILED' if left else 'passed', 'no process is left behind',
+              f'these were: {left}')
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='tools/check')
+    parser.add_argument('mode', nargs='?', default='full',
+                        choices=['full', 'quick', 'fresh'])
+    mode = parser.parse_args().mode
+    BUILDS.mkdir(exist_ok=True)
+    adopt_orphans()
+    end_on_signals()
+    count = Count(TOP / 'tools/known')
+    try:
+        {'full': full, 'quick': quick, 'fresh': fresh.run}[mode](count)
+        ours_only(count)
+    except KeyboardInterrupt:
+        end_children()
+        sys.exit('interrupted')
+    say('done')
+    sys.exit(count.summary())
+
+
+if __name__ == '__main__':
+    main()
