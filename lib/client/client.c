@@ -130,7 +130,7 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
     return config->protocol->connect_check(&c->options_);
 }
 
-static void start_opening(struct mqtt_client *c)
+void mqtt_client_start_opening(struct mqtt_client *c)
 {
     enum mqtt_error error;
 
@@ -339,7 +339,7 @@ static void next_passed(struct mqtt_client *c)
 {
     switch ((enum mqtt_client_state)c->state_) {
     case MQTT_CLIENT_AWAIT_RETRY:
-        start_opening(c);
+        mqtt_client_start_opening(c);
         break;
     case MQTT_CLIENT_AWAIT_OPEN:
         mqtt_client_give_up(c, MQTT_ERR_OPEN_TIMEOUT);
@@ -372,6 +372,7 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
     set_late_deadlines(client);
     if (client->next_ <= now)
         next_passed(client);
+    set_late_deadlines(client);
 }
 
 static mqtt_time earlier(mqtt_time a, mqtt_time b)
@@ -387,11 +388,8 @@ mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
         return MQTT_NEVER;
     if (c->draining_)
         at = c->drain_by_ == MQTT_NEVER ? c->now_ : c->drain_by_;
-    if (!running(c))
-        return mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE)
-                   ? at
-                   : earlier(at, c->next_);
-    if (c->ending_)
+    if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
+        (!running(c) || c->ending_))
         at = earlier(at, c->next_ == MQTT_NEVER ? c->now_ : c->next_);
-    return earlier(at, mqtt_engine_deadline(&c->engine_));
+    return running(c) ? earlier(at, mqtt_engine_deadline(&c->engine_)) : at;
 }

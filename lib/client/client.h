@@ -33,6 +33,8 @@ static inline void mqtt_client_notify(struct mqtt_client *c)
 
 void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
                        enum mqtt_error why);
+/* Have the driver open a network connection, to the next server. */
+void mqtt_client_start_opening(struct mqtt_client *c);
 /* Have the driver close the network connection, because of `why`. */
 void mqtt_client_give_up(struct mqtt_client *c, enum mqtt_error why);
 /* The engine may have failed or ended since: follow it. */

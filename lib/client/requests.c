@@ -5,20 +5,18 @@
 
 enum mqtt_error mqtt_connect(struct mqtt_client *client)
 {
-    bool ending =
-        !client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_STOPPED);
+    bool stopped = mqtt_client_is(client, MQTT_CLIENT_STOPPED);
+    bool waiting = mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY);
 
-    if (client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY))
+    if (client->wanted_ && !waiting)
         return MQTT_ERR_STATE;
     client->wanted_ = true;
     client->draining_ = false;
     client->drain_by_ = MQTT_NEVER;
-    if (!ending || mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY)) {
-        if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
-            client->tries_ = 0;
-        client->next_ = 0; /* at the next tick */
-        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_RETRY, MQTT_OK);
-    }
+    if (stopped)
+        client->tries_ = 0;
+    if (stopped || waiting)
+        mqtt_client_start_opening(client);
     mqtt_client_notify(client);
     return MQTT_OK;
 }
