@@ -1,5 +1,4 @@
 #include <mqttloop/libev.h>
-
 #include <time.h>
 
 /* Masks are passed on as they are. */
