@@ -95,11 +95,16 @@ static void test_an_end_in_states(void **state)
 /* ---- trace --------------------------------------------------------------- */
 
 static struct mqtt_trace last;
+static char last_text[64];
 
 static void keep_last(void *context, const struct mqtt_trace *trace)
 {
     (void)context;
     last = *trace;
+    assert_in_range(trace->text.size, 0, sizeof(last_text));
+    if (trace->text.size)
+        memcpy(last_text, trace->text.data, trace->text.size);
+    last.text.data = last_text;
 }
 
 static void test_each_packet_is_told_decoded(void **state)

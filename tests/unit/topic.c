@@ -212,14 +212,13 @@ static void test_filters_that_are_valid(void **state)
                          filters[i].good);
 }
 
-/* [5.0, section 4.8.2]; servers of 3.1.1 share likewise. */
+/* To 3.1.1 a shared filter is one as any other. */
 static void test_shared_filters_that_are_valid(void **state)
 {
     static const struct text filters[] = {
         GOOD("$share/g/a"), GOOD("$share/g/#"), GOOD("$share/g/+/a"),
-        GOOD("$share/g//"), BAD("$share/g/"),   BAD("$share/+/a"),
-        BAD("$share/#/a"),  BAD("$share//a"),   BAD("$share/g/a#"),
-        BAD("$share/g+/a"), GOOD("$shared/+"),  GOOD("$sharex"),
+        GOOD("$share/g//"), BAD("$share/g/a#"), BAD("$share/g+/a"),
+        BAD("$share/#/a"),  GOOD("$share"),     GOOD("$shared/+"),
     };
 
     (void)state;
@@ -251,6 +250,27 @@ static void test_what_is_absent_is_not_valid(void **state)
 }
 
 /* ---- matching ------------------------------------------------------------ */
+
+/* Not one byte beyond either end is read: the copies are exact. */
+static void *exactly(const char *text)
+{
+    size_t size = strlen(text);
+    char *copy = malloc(size ? size : 1);
+
+    assert_non_null(copy);
+    return memcpy(copy, text, size);
+}
+
+static bool matches_exactly(const char *filter, const char *name)
+{
+    struct mqtt_span f = {exactly(filter), strlen(filter)};
+    struct mqtt_span n = {exactly(name), strlen(name)};
+    bool result = mqtt_topic_matches(f, n);
+
+    free((void *)(uintptr_t)f.data);
+    free((void *)(uintptr_t)n.data);
+    return result;
+}
 
 static bool matches(const char *filter, const char *name)
 {
@@ -298,7 +318,7 @@ static void test_what_matches(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-        if (!matches(pairs[i][0], pairs[i][1]))
+        if (!matches_exactly(pairs[i][0], pairs[i][1]))
             fail_msg("%s should match %s", pairs[i][0], pairs[i][1]);
 }
 
@@ -341,7 +361,7 @@ static void test_what_does_not_match(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-        if (matches(pairs[i][0], pairs[i][1]))
+        if (matches_exactly(pairs[i][0], pairs[i][1]))
             fail_msg("%s should not match %s", pairs[i][0], pairs[i][1]);
 }
 

@@ -1,0 +1,249 @@
+/*
+ * loop.c - mqtt_loop() and the adapters: what they return, and changing from
+ * one to the other.
+ */
+#include "station.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#ifdef WITH_LIBEV
+#include <mqttloop/libev.h>
+#endif
+
+static struct broker broker;
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_begin(&broker, "");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    broker_end(&broker);
+    return 0;
+}
+
+/* ---- what mqtt_loop() returns -------------------------------------------- */
+
+static void test_loop_waits_no_longer_than_asked(void **state)
+{
+    struct station *s = station_new(&driving_loop, broker.port);
+    uint64_t before;
+
+    (void)state;
+    while (mqtt_loop(s->client, 0) > 0)
+        ;
+    before = milliseconds();
+    assert_int_equal(mqtt_loop(s->client, 50), 0);
+    assert_in_range(milliseconds() - before, 49, 1000);
+    before = milliseconds();
+    assert_int_equal(mqtt_loop(s->client, 0), 0);
+    assert_in_range(milliseconds() - before, 0, 40);
+    station_free(s);
+}
+
+static void test_loop_does_not_sleep_past_a_deadline(void **state)
+{
+    struct station *s = station_draft(&driving_loop, free_port());
+    uint64_t before = milliseconds();
+
+    (void)state;
+    station_open(s);
+    assert_int_equal(mqtt_connect(s->client), MQTT_OK);
+    while (s->disconnected < 4)
+        assert_true(mqtt_loop(s->client, -1) >= 0);
+    assert_in_range(milliseconds() - before, 0, 1000);
+    station_free(s);
+}
+
+static void test_loop_counts_what_it_handled(void **state)
+{
+    struct station *s = station_new(&driving_loop, broker.port);
+
+    (void)state;
+    station_publish(s, "a", "x", MQTT_QOS_1, false);
+    assert_true(mqtt_loop(s->client, 1000) > 0);
+    station_free(s);
+}
+
+static void test_loop_may_be_called_when_not_connected(void **state)
+{
+    struct station *s = station_draft(&driving_loop, broker.port);
+
+    (void)state;
+    station_open(s);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(mqtt_loop(s->client, 1), 0);
+    station_free(s);
+}
+
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+static void test_a_signal_interrupts(void **state)
+{
+    struct station *s = station_new(&driving_loop, broker.port);
+    struct sigaction action = {.sa_handler = nothing}, before;
+    struct itimerval soon = {{0, 0}, {0, 50000}};
+    int result;
+
+    (void)state;
+    while (mqtt_loop(s->client, 0) > 0)
+        ;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    do
+        result = mqtt_loop(s->client, PATIENCE_MS);
+    while (result > 0);
+    assert_int_equal(result, MQTT_ERR_INTERRUPTED);
+    sigaction(SIGALRM, &before, NULL);
+    station_publish(s, "a", "x", MQTT_QOS_1, false);
+    wait_for(s, s->acknowledged == 1);
+    station_free(s);
+}
+
+/* ---- inside a callback --------------------------------------------------- */
+
+static int result_inside;
+
+static void loop_inside(struct mqtt_client *client,
+                        const struct mqtt_message *message, void *context)
+{
+    (void)message;
+    (void)context;
+    result_inside = mqtt_loop(client, 0);
+}
+
+static void test_loop_inside_a_callback_is_refused(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+
+    s->subscription.on_message = loop_inside;
+    station_subscribe(s, s->identifier, MQTT_QOS_0);
+    result_inside = 1;
+    station_publish(s, s->identifier, "x", MQTT_QOS_0, false);
+    wait_for(s, result_inside != 1);
+    assert_true(result_inside == MQTT_ERR_REENTERED ||
+                result_inside == MQTT_ERR_ATTACHED);
+    station_free(s);
+}
+
+static bool freed;
+
+static void free_inside(struct mqtt_client *client,
+                        const struct mqtt_message *message, void *context)
+{
+    (void)message;
+    (void)context;
+    mqtt_client_free(client);
+    freed = true;
+}
+
+static void test_a_callback_frees_the_client(void **state)
+{
+    struct station *s = station_new(&driving_loop, broker.port);
+    int result;
+
+    (void)state;
+    s->subscription.on_message = free_inside;
+    station_subscribe(s, s->identifier, MQTT_QOS_0);
+    station_publish(s, s->identifier, "x", MQTT_QOS_0, false);
+    do
+        result = mqtt_loop(s->client, PATIENCE_MS);
+    while (result > 0);
+    assert_int_equal(result, MQTT_ERR_DESTROYED);
+    s->client = NULL;
+    station_free(s);
+}
+
+#ifdef WITH_LIBEV
+static void test_a_callback_frees_the_client_under_libev(void **state)
+{
+    struct station *s = station_new(&driving_libev, broker.port);
+
+    (void)state;
+    freed = false;
+    s->subscription.on_message = free_inside;
+    station_subscribe(s, s->identifier, MQTT_QOS_0);
+    station_publish(s, s->identifier, "x", MQTT_QOS_0, false);
+    wait_for(s, freed);
+    s->client = NULL;
+    station_free(s);
+}
+
+/* ---- from one driving to the other --------------------------------------- */
+
+static void test_an_attached_client_is_not_for_loop(void **state)
+{
+    struct station *s = station_new(&driving_libev, broker.port);
+
+    (void)state;
+    assert_int_equal(mqtt_loop(s->client, 0), MQTT_ERR_ATTACHED);
+    station_free(s);
+}
+
+static void test_a_null_loop_or_client_is_refused(void **state)
+{
+    struct mqtt_libev adapter;
+
+    (void)state;
+    assert_int_equal(mqtt_libev_attach(&adapter, NULL, NULL),
+                     MQTT_ERR_ARGUMENT);
+}
+
+/* In whatever state: while opening, connected, with bytes on their way. */
+static void test_drivings_may_change_at_any_time(void **state)
+{
+    struct station *s = station_draft(&driving_libev, broker.port);
+    unsigned published = 0;
+
+    (void)state;
+    s->config.retry_base_ms = 1;
+    station_open(s);
+    assert_int_equal(mqtt_connect(s->client), MQTT_OK);
+    for (int i = 0; i < 200; i++) {
+        if (s->connected && published < 100) {
+            station_publish(s, "x", "y", MQTT_QOS_2, false);
+            published++;
+        }
+        s->driving->turn(s, 1);
+        s->driving->end(s);
+        s->driving->begin(s);
+    }
+    wait_for(s, s->acknowledged == 100);
+    assert_int_equal(s->disconnected, 0);
+    station_free(s);
+}
+#endif
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loop_waits_no_longer_than_asked),
+        cmocka_unit_test(test_loop_does_not_sleep_past_a_deadline),
+        cmocka_unit_test(test_loop_counts_what_it_handled),
+        cmocka_unit_test(test_loop_may_be_called_when_not_connected),
+        cmocka_unit_test(test_a_signal_interrupts),
+        cmocka_unit_test(test_a_callback_frees_the_client),
+        cmocka_unit_test_prestate(test_loop_inside_a_callback_is_refused,
+                                  (void *)(uintptr_t)&driving_loop),
+#ifdef WITH_LIBEV
+        cmocka_unit_test_prestate(test_loop_inside_a_callback_is_refused,
+                                  (void *)(uintptr_t)&driving_libev),
+        cmocka_unit_test(test_a_callback_frees_the_client_under_libev),
+        cmocka_unit_test(test_an_attached_client_is_not_for_loop),
+        cmocka_unit_test(test_a_null_loop_or_client_is_refused),
+        cmocka_unit_test(test_drivings_may_change_at_any_time),
+#endif
+    };
+
+    return cmocka_run_group_tests_name("loop", tests, begin, end);
+}

@@ -1,0 +1,407 @@
+/*
+ * messages.c - messages both ways through a real broker, with mosquitto_pub
+ * and mosquitto_sub as witnesses.
+ */
+#include "station.h"
+
+#include <unistd.h>
+
+static struct broker broker;
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_begin(&broker, "");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    broker_end(&broker);
+    return 0;
+}
+
+/* ---- the witness --------------------------------------------------------- */
+
+static char port_text[8], witness_path[96];
+
+/* mosquitto_sub with `options`; returns once it is subscribed. */
+static pid_t witness_start(const char *topic, const char *count)
+{
+    const char *arguments[] = {"mosquitto_sub",
+                               "-p",
+                               port_text,
+                               "-q",
+                               "2",
+                               "-v",
+                               "-t",
+                               topic,
+                               "-t",
+                               "ready",
+                               "-C",
+                               count,
+                               "-F",
+                               "%t %q %r %p",
+                               NULL};
+    pid_t pid;
+
+    snprintf(port_text, sizeof(port_text), "%u", broker.port);
+    snprintf(witness_path, sizeof(witness_path), "%s/witness", broker.folder);
+    pid = program_start(arguments, witness_path);
+    return pid;
+}
+
+/* A retained message tells when it is there: the witness prints it. */
+static void witness_is_ready(struct station *s)
+{
+    uint64_t until = milliseconds() + PATIENCE_MS;
+    bool ready = false;
+
+    while (!ready) {
+        char *text = content_of(witness_path);
+
+        ready = strstr(text, "ready") != NULL;
+        free(text);
+        if (milliseconds() > until)
+            fail_msg("the witness is not ready");
+        s->driving->turn(s, 5);
+    }
+}
+
+static void expect_witnessed(pid_t witness, const char *lines)
+{
+    char *text;
+
+    assert_int_equal(program_wait(witness), 0);
+    text = content_of(witness_path);
+    assert_string_equal(text, lines);
+    free(text);
+}
+
+static void mosquitto_pub(const char *topic, const char *payload,
+                          const char *qos)
+{
+    const char *arguments[] = {
+        "mosquitto_pub", "-p", port_text, "-q", qos, "-t",
+        topic,           "-m", payload,   NULL};
+
+    snprintf(port_text, sizeof(port_text), "%u", broker.port);
+    assert_int_equal(program_wait(program_start(arguments, NULL)), 0);
+}
+
+static void say_ready(struct station *s)
+{
+    station_publish(s, "ready", "", MQTT_QOS_1, true);
+    station_publish(s, "ready", "y", MQTT_QOS_1, true);
+}
+
+static void test_a_witness_sees_what_is_published(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    pid_t witness;
+
+    say_ready(s);
+    wait_for(s, s->acknowledged == 2);
+    witness = witness_start("seen/#", "4");
+    witness_is_ready(s);
+    station_publish(s, "seen/0", "nought", MQTT_QOS_0, false);
+    station_publish(s, "seen/1", "one", MQTT_QOS_1, false);
+    station_publish(s, "seen/2", "two", MQTT_QOS_2, false);
+    wait_for(s, s->acknowledged == 4);
+    expect_witnessed(witness, "ready 1 1 y\n"
+                              "seen/0 0 0 nought\n"
+                              "seen/1 1 0 one\n"
+                              "seen/2 2 0 two\n");
+    station_publish(s, "ready", "", MQTT_QOS_1, true);
+    station_free(s);
+}
+
+static void test_what_another_publishes_is_received(void **state)
+{
+    static const char *const levels[] = {"0", "1", "2"};
+    struct station *s = station_new(*state, broker.port);
+
+    station_subscribe(s, "from/others", MQTT_QOS_2);
+    for (unsigned qos = 0; qos < 3; qos++) {
+        mosquitto_pub("from/others", levels[qos], levels[qos]);
+        wait_for(s, s->letter_count == qos + 1);
+        assert_string_equal(station_last(s)->topic, "from/others");
+        assert_string_equal(station_last(s)->payload, levels[qos]);
+        assert_int_equal(station_last(s)->qos, qos);
+        assert_false(station_last(s)->retain);
+    }
+    station_free(s);
+}
+
+/* ---- all levels ---------------------------------------------------------- */
+
+static void test_each_qos_is_granted_and_lowered(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    struct station *t = station_new(*state, broker.port);
+
+    for (int granted = 0; granted < 3; granted++) {
+        station_subscribe(t, "levels", (enum mqtt_qos)granted);
+        for (int qos = 0; qos < 3; qos++) {
+            size_t before = t->letter_count;
+
+            station_publish(s, "levels", "x", (enum mqtt_qos)qos, false);
+            wait_for_both(s, t, t->letter_count == before + 1);
+            assert_int_equal(station_last(t)->qos,
+                             qos < granted ? qos : granted);
+        }
+        assert_int_equal(mqtt_unsubscribe(t->client, &t->subscription),
+                         MQTT_OK);
+        wait_for(t, t->unsubscribed == (unsigned)granted + 1);
+    }
+    wait_for(s, s->acknowledged == 6);
+    station_free(s);
+    station_free(t);
+}
+
+static void test_an_empty_payload_comes_as_one(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+
+    station_subscribe(s, "empty", MQTT_QOS_1);
+    station_publish(s, "empty", "", MQTT_QOS_1, false);
+    wait_for(s, s->letter_count == 1);
+    assert_int_equal(station_last(s)->size, 0);
+    station_free(s);
+}
+
+static void test_a_large_payload_comes_whole(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    size_t size = 60000;
+    char *payload = malloc(size);
+
+    assert_non_null(payload);
+    for (size_t i = 0; i < size; i++)
+        payload[i] = (char)(i * 7 % 251);
+    station_subscribe(s, "large", MQTT_QOS_2);
+    for (unsigned i = 1; i <= 5; i++) {
+        assert_int_equal(
+            mqtt_publish(s->client, "large", payload, size, MQTT_QOS_2, false),
+            MQTT_OK);
+        wait_for(s, s->letter_count == i);
+        assert_int_equal(station_last(s)->size, size);
+        assert_memory_equal(station_last(s)->payload, payload, size);
+    }
+    free(payload);
+    station_free(s);
+}
+
+static void test_what_is_too_large_is_told_and_not_sent_again(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    struct station *t = station_draft(*state, broker.port);
+    char *payload = calloc(1, 100000);
+
+    assert_non_null(payload);
+    t->sizes.input = 1000;
+    station_open(t);
+    station_connect(t);
+    station_subscribe(t, "huge", MQTT_QOS_2);
+    for (int qos = 0; qos < 3; qos++)
+        assert_int_equal(mqtt_publish(s->client, "huge", payload, 70000,
+                                      (enum mqtt_qos)qos, false),
+                         MQTT_OK);
+    station_publish(s, "huge", "small", MQTT_QOS_2, false);
+    wait_for_both(s, t, t->too_large == 3 && t->letter_count == 1);
+    assert_string_equal(station_last(t)->payload, "small");
+    station_disconnect(t);
+    station_connect(t);
+    station_publish(s, "huge", "again", MQTT_QOS_2, false);
+    wait_for_both(s, t, t->letter_count == 2);
+    assert_int_equal(t->too_large, 3);
+    free(payload);
+    station_free(s);
+    station_free(t);
+}
+
+static void test_retained_is_kept_and_forgotten(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    struct station *t = station_new(*state, broker.port);
+
+    station_publish(s, "kept", "value", MQTT_QOS_1, true);
+    wait_for(s, s->acknowledged == 1);
+    station_subscribe(t, "kept", MQTT_QOS_1);
+    wait_for(t, t->letter_count == 1);
+    assert_true(station_last(t)->retain);
+    assert_string_equal(station_last(t)->payload, "value");
+    station_publish(s, "kept", "newer", MQTT_QOS_1, true);
+    wait_for_both(s, t, t->letter_count == 2);
+    assert_false(station_last(t)->retain);
+    station_publish(s, "kept", "", MQTT_QOS_1, true);
+    wait_for_both(s, t, t->letter_count == 3);
+    station_free(t);
+    t = station_new(*state, broker.port);
+    station_subscribe(t, "kept", MQTT_QOS_1);
+    station_subscribe(s, "kept/not", MQTT_QOS_1);
+    assert_int_equal(t->letter_count, 0);
+    station_free(s);
+    station_free(t);
+}
+
+/* ---- many ---------------------------------------------------------------- */
+
+#define MANY 2000
+
+/* Each number from 0 as often as it has to come. */
+static void expect_numbers(const struct station *t, unsigned count)
+{
+    unsigned *seen = calloc(count, sizeof(*seen));
+
+    assert_non_null(seen);
+    for (size_t i = 0; i < t->letter_count; i++) {
+        unsigned long number = strtoul(t->letters[i].payload, NULL, 10);
+
+        assert_true(number < count);
+        seen[number]++;
+    }
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(seen[i], 1);
+    free(seen);
+}
+
+static void send_many(struct station *s, struct station *t, enum mqtt_qos qos)
+{
+    unsigned sent = 0;
+    char payload[16];
+
+    while (t->letter_count < MANY || s->acknowledged < MANY) {
+        uint64_t until = milliseconds() + PATIENCE_MS;
+
+        while (sent < MANY) {
+            snprintf(payload, sizeof(payload), "%u", sent);
+            if (mqtt_publish(s->client, "many", payload, strlen(payload), qos,
+                             false) == MQTT_ERR_NO_ROOM)
+                break;
+            sent++;
+        }
+        s->driving->turn(s, 1);
+        t->driving->turn(t, 0);
+        assert_true(milliseconds() < until);
+    }
+    expect_numbers(t, MANY);
+}
+
+static void many(const struct driving *driving, enum mqtt_qos qos)
+{
+    struct station *s = station_draft(driving, broker.port);
+    struct station *t = station_new(driving, broker.port);
+
+    s->sizes.outbox = 4096; /* it will be full, again and again */
+    station_open(s);
+    station_connect(s);
+    station_subscribe(t, "many", qos);
+    send_many(s, t, qos);
+    assert_true(s->room > 0);
+    assert_int_equal(s->disconnected + t->disconnected, 0);
+    station_free(s);
+    station_free(t);
+}
+
+static void test_many_at_qos_1(void **state)
+{
+    many(*state, MQTT_QOS_1);
+}
+
+static void test_many_at_qos_2(void **state)
+{
+    many(*state, MQTT_QOS_2);
+}
+
+/* ---- subscriptions ------------------------------------------------------- */
+
+static void test_many_filters_are_subscribed(void **state)
+{
+    enum { COUNT = 300 };
+    static struct mqtt_subscription nodes[COUNT];
+    static char filters[COUNT][32];
+    struct station *s = station_draft(*state, broker.port);
+
+    station_open(s);
+    memset(nodes, 0, sizeof(nodes));
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(filters[i], sizeof(filters[i]), "many/filters/%u/+", i);
+        nodes[i].topic_filter = mqtt_text(filters[i]);
+        nodes[i].maximum_qos = MQTT_QOS_1;
+        assert_int_equal(mqtt_subscribe(s->client, &nodes[i]), MQTT_OK);
+    }
+    station_connect(s);
+    wait_for(s, s->subscribed == COUNT);
+    for (unsigned i = 0; i < COUNT; i += 50) {
+        char topic[40];
+
+        snprintf(topic, sizeof(topic), "many/filters/%u/x", i);
+        station_publish(s, topic, "x", MQTT_QOS_1, false);
+    }
+    wait_for(s, s->letter_count == COUNT / 50);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(mqtt_unsubscribe(s->client, &nodes[i]), MQTT_OK);
+    wait_for(s, s->unsubscribed == COUNT);
+    station_free(s);
+}
+
+/* mosquitto sends one message for overlapping filters: each is called once. */
+static void test_overlapping_filters_are_called_once_each(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    struct mqtt_subscription wide = {.topic_filter = MQTT_TEXT("over/#"),
+                                     .maximum_qos = MQTT_QOS_2};
+
+    wide.on_message = s->config.on_message;
+    wide.context = s;
+    s->subscription.on_message = s->config.on_message;
+    s->subscription.context = s;
+    station_subscribe(s, "over/+", MQTT_QOS_1);
+    assert_int_equal(mqtt_subscribe(s->client, &wide), MQTT_OK);
+    wait_for(s, s->subscribed == 2);
+    station_publish(s, "over/lap", "x", MQTT_QOS_2, false);
+    station_publish(s, "over", "y", MQTT_QOS_2, false);
+    wait_for(s, s->acknowledged == 2 && s->letter_count >= 3);
+    assert_int_equal(s->letter_count, 3);
+    station_free(s);
+}
+
+static void test_dollar_topics_are_for_who_asks(void **state)
+{
+    struct station *s = station_new(*state, broker.port);
+    struct station *t = station_new(*state, broker.port);
+
+    station_subscribe(s, "$SYS/broker/version", MQTT_QOS_0);
+    wait_for(s, s->letter_count == 1);
+    assert_memory_equal(station_last(s)->payload, "mosquitto", 9);
+    station_subscribe(t, "#", MQTT_QOS_0);
+    station_publish(t, "not/a/dollar", "x", MQTT_QOS_0, false);
+    wait_for(t, t->letter_count > 0 &&
+                    strcmp(station_last(t)->topic, "not/a/dollar") == 0);
+    for (size_t i = 0; i < t->letter_count; i++)
+        assert_int_not_equal(t->letters[i].topic[0], '$');
+    station_free(s);
+    station_free(t);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_witness_sees_what_is_published),
+        cmocka_unit_test(test_what_another_publishes_is_received),
+        cmocka_unit_test(test_each_qos_is_granted_and_lowered),
+        cmocka_unit_test(test_an_empty_payload_comes_as_one),
+        cmocka_unit_test(test_a_large_payload_comes_whole),
+        cmocka_unit_test(test_what_is_too_large_is_told_and_not_sent_again),
+        cmocka_unit_test(test_retained_is_kept_and_forgotten),
+        cmocka_unit_test(test_many_at_qos_1),
+        cmocka_unit_test(test_many_at_qos_2),
+        cmocka_unit_test(test_many_filters_are_subscribed),
+        cmocka_unit_test(test_overlapping_filters_are_called_once_each),
+        cmocka_unit_test(test_dollar_topics_are_for_who_asks),
+    };
+
+    return station_run("messages", tests, begin, end);
+}
