@@ -56,8 +56,9 @@ static void test_a_life_in_states(void **state)
     watch_states(s);
     start(s);
     expect_watched("");
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
-    expect_watched("STOPPED>AWAIT_OPEN 0\n");
+    wishes_to_connect(s);
+    expect_watched("STOPPED>AWAIT_RETRY 0\n"
+                   "AWAIT_RETRY>AWAIT_OPEN 0\n");
     server_accepts(s);
     expect_watched("AWAIT_OPEN>AWAIT_CONNACK 0\n");
     server_connack(s, 0, 0);
