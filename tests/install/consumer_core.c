@@ -33,8 +33,8 @@ static struct mqtt_client client;
 
 int main(void)
 {
-    enum mqtt_error error = mqtt_client_init(&client, sizeof client, &config,
-                                             &memory);
+    enum mqtt_error error =
+        mqtt_client_init(&client, sizeof client, &config, &memory);
 
     if (error == MQTT_OK)
         error = mqtt_publish(&client, "a/b", "c", 1, MQTT_QOS_1, false);

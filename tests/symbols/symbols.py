@@ -129,11 +129,11 @@ def build_for_arm(compiler, folder, arguments):
 
 def check_core(report, where, core, needs):
     """The cases that hold for the core on every machine."""
-    report.case(f'core {where}: needs mem* only', needs)
-    report.case(f'core {where}: links alone', core.links_alone)
-    report.case(f'core {where}: no writable static data',
+    report.case(f'core {where}, needs mem* only', needs)
+    report.case(f'core {where}, links alone', core.links_alone)
+    report.case(f'core {where}, no writable static data',
                 core.has_no_writable_data)
-    report.case(f'core {where}: global names begin with mqtt_',
+    report.case(f'core {where}, global names begin with mqtt_',
                 core.names_begin_with_mqtt)
 
 
@@ -147,7 +147,7 @@ def check_arm(report, folder, arguments):
         cores.append(build_for_arm(compiler, folder, arguments))
 
     cores = []
-    report.case('core on Cortex-M0: compiles', build)
+    report.case('core on Cortex-M0, compiles', build)
     for core in cores:
         check_core(report, 'on Cortex-M0', core, core.needs_no_division)
 
@@ -183,9 +183,9 @@ def check_shared(report, arguments):
             if (header.stem == adapter) if adapter else header.stem != 'libev':
                 declared |= declared_in(header, arguments.c[0],
                                         arguments.include)
-        report.case(f'{library.name}: exports what the headers declare',
+        report.case(f'{library.name} exports what the headers declare',
                     exports_what_headers_declare, library, map_file, declared)
-        report.case(f'{library.name}: soname', has_soname, library,
+        report.case(f'{library.name} has its soname', has_soname, library,
                     f'{library.name}.0')
 
 

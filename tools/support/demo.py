@@ -104,7 +104,9 @@ def report(published, gateway, witness, seconds):
         print(f'lost: {lost[:20]}')
     if not published:
         print('the gateway did not tell that it published anything')
-    return 1 if lost or not published else 0
+    if gateway.process.returncode:
+        print(f'the gateway ended with {gateway.process.returncode}')
+    return 1 if lost or not published or gateway.process.returncode else 0
 
 
 def demo(folder):

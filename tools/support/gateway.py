@@ -6,7 +6,7 @@ import threading
 
 from processes import end, start
 
-PUBLISHED = re.compile(r'published[ :]+(\d+)|(\d+) published')
+PUBLISHED = re.compile(r'^published (\d+)')
 CONNECTED = re.compile(r'^connected\b')
 INTERVAL_MS = 100
 
@@ -36,7 +36,7 @@ class Gateway:
             self.connections += bool(CONNECTED.search(line))
             found = PUBLISHED.search(line)
             if found:
-                self.published = int(found[1] or found[2])
+                self.published = int(found[1])
             self.say('gateway', line)
 
     def ended(self):
