@@ -325,7 +325,7 @@ static void test_fields_of_65535_bytes_are_sent(void **state)
     static char text[65535];
     static const uint8_t begin[] = {
         0x10,                                  /* CONNECT */
-        0x8F, 0x80, 0x0C,                      /* remaining length: 196,623 */
+        0x8D, 0x80, 0x0C,                      /* remaining length: 196,621 */
         0x00, 0x04, 'M',  'Q', 'T', 'T', 0x04, /* protocol level */
         0xC0,                                  /* user name, password */
         0x00, 0x3C,                            /* keep alive */
