@@ -389,7 +389,6 @@ static void test_a_callback_connects_again(void **state)
     connected(s);
     mqtt_client_closed(&s->client, MQTT_ERR_CLOSED, NULL);
     assert_int_equal(dispatch(s), 1);
-    elapse(s, 0);
     server_accepts(s);
     expect_packet(s, 0x10, 0);
 }
@@ -536,7 +535,7 @@ static void test_requests_are_told_to_the_driver(void **state)
     callbacks_setup(s);
     requests = 0;
     start(s);
-    mqtt_client_set_driver(&s->client, &requests, requested);
+    mqtt_client_set_driver(&s->client, &requests, requested, NULL);
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
     assert_true(was_requested(s));
     server_accepts(s);
@@ -565,11 +564,39 @@ static void test_after_set_driver_null_nobody_is_told(void **state)
 
     callbacks_setup(s);
     connected(s);
-    mqtt_client_set_driver(&s->client, &requests, requested);
-    mqtt_client_set_driver(&s->client, NULL, NULL);
+    mqtt_client_set_driver(&s->client, &requests, requested, NULL);
+    mqtt_client_set_driver(&s->client, NULL, NULL, NULL);
     requests = 0;
     publish(s, "a", "", MQTT_QOS_1);
     assert_int_equal(requests, 0);
+}
+
+static mqtt_time later(void *driver)
+{
+    return *(mqtt_time *)driver;
+}
+
+/* The last turn may be long ago when a request is made. */
+static void test_requests_ask_the_clock_of_the_driver(void **state)
+{
+    struct script *s = *state;
+    mqtt_time clock = s->now + 1000;
+
+    callbacks_setup(s);
+    start(s);
+    mqtt_client_set_driver(&s->client, &clock, NULL, later);
+    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    expect_deadline(s, 1000 + 30000);
+    server_accepts(s);
+    discard_sent(s);
+    server_connack(s, 0, 0);
+    pull(s, MQTT_EVENT_CONNECTED);
+    publish_sent(s, "a", "", MQTT_QOS_1);
+    clock += 500;
+    assert_int_equal(mqtt_disconnect(&s->client, 7000), MQTT_OK);
+    expect_deadline(s, 1500 + 7000);
+    assert_int_equal(mqtt_disconnect(&s->client, 0), MQTT_OK);
+    expect_deadline(s, 1500 + 500);
 }
 
 int main(void)
@@ -600,6 +627,7 @@ int main(void)
         script_test(test_dispatch_inside_is_refused),
         script_test(test_requests_are_told_to_the_driver),
         script_test(test_after_set_driver_null_nobody_is_told),
+        script_test(test_requests_ask_the_clock_of_the_driver),
     };
 
     return script_run("callbacks", tests);

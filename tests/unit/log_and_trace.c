@@ -57,8 +57,7 @@ static void test_a_life_in_states(void **state)
     start(s);
     expect_watched("");
     wishes_to_connect(s);
-    expect_watched("STOPPED>AWAIT_RETRY 0\n"
-                   "AWAIT_RETRY>AWAIT_OPEN 0\n");
+    expect_watched("STOPPED>AWAIT_OPEN 0\n");
     server_accepts(s);
     expect_watched("AWAIT_OPEN>AWAIT_CONNACK 0\n");
     server_connack(s, 0, 0);

@@ -406,7 +406,6 @@ void driver_closes(struct script *s)
 void wishes_to_connect(struct script *s)
 {
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
-    elapse(s, 0);
 }
 
 void connects(struct script *s)

@@ -109,7 +109,7 @@ void script_restart(struct script *s);
 enum mqtt_error start_as(struct script *s);
 /* The same, and it must be good. */
 void start(struct script *s);
-/* mqtt_connect(), and the turn of the driver that follows. */
+/* mqtt_connect(), which must be good. */
 void wishes_to_connect(struct script *s);
 /* The same, and the server accepts the network connection. */
 void connects(struct script *s);
