@@ -16,8 +16,8 @@
  *   - It returns at once.
  *   - Callbacks fire from mqtt_client_dispatch() only, which the loop calls;
  *     never from inside a request. In a callback everything may be called but
- *     mqtt_loop() and mqtt_client_dispatch() of the same client; it may also
- *     destroy the client. Hooks (random, before_connect, pace, log, trace) are
+ *     mqtt_loop(), mqtt_client_dispatch() and mqtt_client_next() of the same
+ *     client; it may also destroy the client. Hooks (random, before_connect, pace, log, trace) are
  *     something else: they are called from inside and may call nothing back.
  *   - Spans passed to a request are copied before it returns, unless said.
  *   - A client is used by one thread at a time; different clients share
@@ -102,12 +102,12 @@ enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
                                  uint8_t reason_code);
 
 enum mqtt_event_type {
-    MQTT_EVENT_CONNECTED = 1, /**< a good CONNACK: session_present */
-    MQTT_EVENT_DISCONNECTED,  /**< no connection any more, or none came:
+    MQTT_EVENT_CONNECTED = 1,     /**< a good CONNACK: session_present */
+    MQTT_EVENT_DISCONNECTED,      /**< no connection any more, or none came:
                                  error, reason_code, detail, retry_at */
-    MQTT_EVENT_MESSAGE,       /**< message, packet_identifier */
+    MQTT_EVENT_MESSAGE,           /**< message, packet_identifier */
     MQTT_EVENT_MESSAGE_TOO_LARGE, /**< one was read past: size, qos in message */
-    MQTT_EVENT_PUBLISHED,    /**< end of a QoS 1 or 2 publish:
+    MQTT_EVENT_PUBLISHED,         /**< end of a QoS 1 or 2 publish:
                                 packet_identifier, outcome */
     MQTT_EVENT_SUBSCRIBED,   /**< subscription, reason_code: 0 to 2 is the QoS
                                 granted, 0x80 refused */
@@ -128,22 +128,21 @@ enum mqtt_outcome {
  * until the next pull. */
 struct mqtt_event {
     enum mqtt_event_type type;
-    enum mqtt_error error;  /**< MQTT_OK: asked for by mqtt_disconnect() */
+    enum mqtt_error error; /**< MQTT_OK: asked for by mqtt_disconnect() */
     enum mqtt_outcome outcome;
-    uint8_t reason_code;    /**< as the server sent it; 0 if it sent none */
+    uint8_t reason_code; /**< as the server sent it; 0 if it sent none */
     bool session_present;
     uint16_t packet_identifier; /**< 0: none */
-    uint32_t size;          /**< of the packet that was too large */
+    uint32_t size;              /**< of the packet that was too large */
     struct mqtt_message message;
     struct mqtt_subscription *subscription;
-    mqtt_time retry_at;     /**< MQTT_NEVER: stopped, until mqtt_connect() */
-    const char *detail;     /**< words of the transport, or NULL */
+    mqtt_time retry_at; /**< MQTT_NEVER: stopped, until mqtt_connect() */
+    const char *detail; /**< words of the transport, or NULL */
 };
 
 /** Told of every event but messages that a subscription took. */
 typedef void mqtt_event_function(struct mqtt_client *client,
-                                 const struct mqtt_event *event,
-                                 void *context);
+                                 const struct mqtt_event *event, void *context);
 
 /** Told of a message. It is acknowledged after this returned. */
 typedef void mqtt_message_function(struct mqtt_client *client,
@@ -165,8 +164,8 @@ struct mqtt_subscription {
     void *context;
 
     struct mqtt_subscription *next_;
-    uint8_t state_;
-    bool leaving_, called_;
+    uint8_t state_, code_;
+    bool leaving_, answer_due_;
 };
 
 /**
@@ -269,20 +268,22 @@ struct mqtt_client {
     struct mqtt_engine engine_;
     struct mqtt_connect_options options_;
     struct mqtt_server server_;
-    struct mqtt_subscription *subscriptions_;
-    struct mqtt_subscription *cursor_; /* of dispatch: the next to be asked */
-    bool *destroyed_;                  /* a flag on the stack of dispatch */
+    struct mqtt_subscription *subscriptions_, *last_subscription_;
+    struct mqtt_subscription *answered_; /* from here on answers are due */
+    bool *destroyed_;                    /* a flag on the stack of dispatch */
     void *driver_;
-    void (*requested_)(void *driver); /* the driver wants to know of requests */
+    void (*requested_)(void *driver);
     const char *detail_;
-    mqtt_time now_, next_, drain_by_, connected_at_;
-    struct mqtt_span suback_;
-    uint16_t server_index_, tries_;
-    enum mqtt_client_state state_;
-    enum mqtt_error why_;
-    uint8_t reason_code_, session_start_, suback_type_;
-    bool wanted_, draining_, wiping_, dispatching_, lost_, established_;
-    bool subscriptions_due_;
+    mqtt_time now_;
+    mqtt_time next_;     /* try, or end of opening, or of ending */
+    mqtt_time drain_by_; /* the end of draining */
+    mqtt_time connected_at_;
+    uint32_t drain_ms_;
+    uint16_t server_index_, tries_, answers_left_;
+    uint8_t state_, reason_code_;
+    int8_t why_; /* enum mqtt_error */
+    bool wanted_, draining_, ending_, wiping_, lost_, established_;
+    bool session_held_, subscriptions_due_, gone_due_, notified_;
 };
 
 /**
@@ -334,7 +335,8 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
  * while disconnected. *packet_identifier (may be NULL) names the message until
  * its MQTT_EVENT_PUBLISHED; 0 for QoS 0, which has no such event.
  *
- * MQTT_ERR_TOPIC_NAME, _QOS: see struct mqtt_message. MQTT_ERR_TOO_LARGE: no
+ * MQTT_ERR_TOPIC_NAME, _QOS: see struct mqtt_message; _QOS also for QoS 1 and
+ * 2 without slots. MQTT_ERR_TOO_LARGE: no
  * packet, or not this outbox even when empty. MQTT_ERR_NO_ROOM: no room or no
  * slot now; MQTT_EVENT_ROOM comes when it is worth a try. MQTT_ERR_OFFLINE:
  * QoS 0 while disconnected, without keep_qos0. MQTT_ERR_STATE: after
@@ -346,10 +348,9 @@ enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
 
 /** The same in short. `topic_name` is NUL-terminated; `payload` may be NULL
  * when `payload_size` is 0. */
-enum mqtt_error mqtt_publish(struct mqtt_client *client,
-                             const char *topic_name, const void *payload,
-                             size_t payload_size, enum mqtt_qos qos,
-                             bool retain);
+enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,
+                             const void *payload, size_t payload_size,
+                             enum mqtt_qos qos, bool retain);
 
 /**
  * Subscribe, now or as soon as there is a connection, and again whenever the

@@ -17,8 +17,11 @@ struct mqtt_drive {
     struct mqtt_client *client_;
     struct mqtt_transport *transport_;
     struct mqtt_reactor *reactor_;
+    void *lent_;
+    size_t lent_size_;
+    mqtt_time armed_;
     uint8_t link_;
-    bool turning_, woken_, finished_;
+    bool turning_, finished_;
 };
 
 /**

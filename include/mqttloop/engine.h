@@ -33,15 +33,17 @@ struct mqtt_input {
 
 /* A PUBLISH larger than the input memory, while it is read past. */
 struct mqtt_oversize {
-    uint32_t left_;          /* bytes of the packet still to come */
-    uint32_t to_identifier_; /* of these, before the packet identifier */
+    uint32_t left_; /* bytes of the packet still to come */
+    uint32_t skip_; /* of these, before what is looked for next */
     uint32_t size_;
     uint16_t identifier_;
     uint8_t first_byte_, step_;
 };
 
+struct mqtt_config;
+
 struct mqtt_engine {
-    const struct mqtt_protocol *protocol_;
+    const struct mqtt_config *config_;
     struct mqtt_session *session_;
     struct mqtt_control control_;
     struct mqtt_input input_;
@@ -49,16 +51,15 @@ struct mqtt_engine {
     mqtt_time now_, last_sent_, last_received_;
     mqtt_time answer_by_; /* CONNACK or PINGRESP */
     mqtt_time packet_by_; /* the end of a half-read packet */
-    void (*trace_)(void *context, const struct mqtt_trace *trace);
-    void *trace_context_;
-    uint32_t keep_alive_ms_, pingresp_timeout_ms_, packet_timeout_ms_;
+    uint32_t keep_alive_ms_;
     uint32_t packet_size_; /* of the event that is pulled, to be passed over */
-    enum mqtt_error error_;
     uint16_t request_count_; /* topic filters in the open request; 0: none */
-    uint16_t delivered_;     /* identifier of the borrowed message */
-    uint8_t delivered_qos_, request_type_;
-    uint8_t state_;
-    bool clean_, ping_due_, ping_open_, cut_, healthy_;
+    uint16_t delivered_;     /* identifier of the borrowed message; 0: none */
+    int8_t error_;           /* enum mqtt_error; sticky until the next open */
+    uint8_t reason_code_;    /* of CONNACK */
+    uint8_t state_, offering_, delivered_type_, request_type_;
+    bool clean_, session_held_, ping_due_, ping_open_, healthy_;
+    bool cut_; /* the network connection is gone, what had come is not */
 };
 
 #ifdef __cplusplus

@@ -15,10 +15,7 @@
 extern "C" {
 #endif
 
-enum {
-    MQTT_READ = 1,
-    MQTT_WRITE = 2
-};
+enum { MQTT_READ = 1, MQTT_WRITE = 2 };
 
 /** Descriptors that a transport watches at once, at most: racing connects
  * and name lookups. Slots are numbered from 0. */

@@ -86,9 +86,9 @@ struct mqtt_statistics {
     uint64_t publishes_refused;     /**< MQTT_ERR_NO_ROOM */
     uint64_t unknown_acknowledgements;
     uint64_t pings_sent;
-    uint64_t connections;     /**< good CONNACKs */
+    uint64_t connections;      /**< good CONNACKs */
     uint64_t connections_lost; /**< after a good CONNACK, not asked for */
-    uint64_t attempts_failed; /**< no good CONNACK */
+    uint64_t attempts_failed;  /**< no good CONNACK */
 };
 
 /* -- private: the layout of the session ----------------------------------- */
@@ -118,11 +118,13 @@ struct mqtt_session {
     struct mqtt_identifier_set received_;
     struct mqtt_statistics *statistics_;
     uint16_t slot_mask_, slots_used_, slot_limit_;
+    uint16_t slots_touched_; /* the slots from here on have no content yet */
     uint16_t next_identifier_;
     uint16_t reserved_identifier_; /* of the SUBSCRIBE or UNSUBSCRIBE */
     uint16_t pubrel_due_;          /* first of pubrels_ not sent yet */
     uint16_t quota_, send_maximum_;
-    bool connected_, room_wanted_, compaction_futile_;
+    uint32_t room_wanted_; /* bytes that were refused; 0: none */
+    bool connected_, slot_wanted_, compaction_futile_;
 };
 
 #ifdef __cplusplus

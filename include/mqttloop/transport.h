@@ -59,8 +59,7 @@ struct mqtt_transport_ops {
     mqtt_time (*deadline)(struct mqtt_transport *self);
     /** After FAILED: MQTT_ERR_NETWORK, MQTT_ERR_NAME or MQTT_ERR_SERVER;
      * *detail: words for it, valid until the next open(), or NULL. */
-    enum mqtt_error (*error)(struct mqtt_transport *self,
-                             const char **detail);
+    enum mqtt_error (*error)(struct mqtt_transport *self, const char **detail);
     /** Watch by another reactor from now on; NULL: by none. */
     void (*attach)(struct mqtt_transport *self, struct mqtt_reactor *reactor);
     /** Lend memory to receive into, *size bytes, until give_back(); NULL if

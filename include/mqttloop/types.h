@@ -84,45 +84,46 @@ enum mqtt_error {
     MQTT_OK = 0,
 
     /* Refused. */
-    MQTT_ERR_ARGUMENT = -1,          /**< NULL or senseless argument */
-    MQTT_ERR_STATE = -2,             /**< not in this state of the client */
-    MQTT_ERR_NO_ROOM = -3,           /**< outbox full: an event tells when not */
-    MQTT_ERR_OFFLINE = -4,           /**< QoS 0 while there is no connection */
-    MQTT_ERR_TOPIC_NAME = -5,        /**< empty, too long, wildcard, not UTF-8 */
-    MQTT_ERR_TOPIC_FILTER = -6,      /**< empty, too long, misplaced wildcard */
-    MQTT_ERR_QOS = -7,               /**< not 0, 1 or 2 */
-    MQTT_ERR_TOO_LARGE = -8,         /**< fits into no packet, or never in here */
-    MQTT_ERR_CLIENT_IDENTIFIER = -9, /**< empty without clean start, not UTF-8 */
-    MQTT_ERR_USER_NAME = -10,        /**< not UTF-8, too long, or missing */
-    MQTT_ERR_PASSWORD = -11,         /**< longer than 65,535 bytes */
-    MQTT_ERR_WILL = -12,             /**< topic name, QoS or payload of the will */
-    MQTT_ERR_SERVER = -13,           /**< no server, or not an address */
-    MQTT_ERR_MEMORY = -14,           /**< lent memory too small or malformed */
-    MQTT_ERR_VERSION = -15,          /**< header and library do not fit */
-    MQTT_ERR_INTERRUPTED = -16,      /**< a signal came while waiting */
-    MQTT_ERR_REENTERED = -17,        /**< mqtt_loop() inside a callback */
-    MQTT_ERR_ATTACHED = -18,         /**< driven by another reactor, or by none */
-    MQTT_ERR_DESTROYED = -19,        /**< a callback destroyed the client */
-    MQTT_ERR_SYSTEM = -20,           /**< the machine refused: waiting failed */
+    MQTT_ERR_ARGUMENT = -1,     /**< NULL or senseless argument */
+    MQTT_ERR_STATE = -2,        /**< not in this state of the client */
+    MQTT_ERR_NO_ROOM = -3,      /**< outbox full: an event tells when not */
+    MQTT_ERR_OFFLINE = -4,      /**< QoS 0 while there is no connection */
+    MQTT_ERR_TOPIC_NAME = -5,   /**< empty, too long, wildcard, not UTF-8 */
+    MQTT_ERR_TOPIC_FILTER = -6, /**< empty, too long, misplaced wildcard */
+    MQTT_ERR_QOS = -7,          /**< not 0, 1 or 2 */
+    MQTT_ERR_TOO_LARGE = -8,    /**< fits into no packet, or never in here */
+    MQTT_ERR_CLIENT_IDENTIFIER =
+        -9,                     /**< empty without clean start, not UTF-8 */
+    MQTT_ERR_USER_NAME = -10,   /**< not UTF-8, too long, or missing */
+    MQTT_ERR_PASSWORD = -11,    /**< longer than 65,535 bytes */
+    MQTT_ERR_WILL = -12,        /**< topic name, QoS or payload of the will */
+    MQTT_ERR_SERVER = -13,      /**< no server, or not an address */
+    MQTT_ERR_MEMORY = -14,      /**< lent memory too small or malformed */
+    MQTT_ERR_VERSION = -15,     /**< header and library do not fit */
+    MQTT_ERR_INTERRUPTED = -16, /**< a signal came while waiting */
+    MQTT_ERR_REENTERED = -17,   /**< mqtt_loop() inside a callback */
+    MQTT_ERR_ATTACHED = -18,    /**< driven by another reactor, or by none */
+    MQTT_ERR_DESTROYED = -19,   /**< a callback destroyed the client */
+    MQTT_ERR_SYSTEM = -20,      /**< the machine refused: waiting failed */
 
     /* Fatal: what the server sent. */
-    MQTT_ERR_PACKET_TYPE = -64,       /**< no packet that a server sends */
-    MQTT_ERR_PACKET_FLAGS = -65,      /**< reserved bits of the fixed header */
-    MQTT_ERR_REMAINING_LENGTH = -66,  /**< more than four bytes of length */
-    MQTT_ERR_PACKET_ORDER = -67,      /**< before CONNACK, or a second CONNACK */
-    MQTT_ERR_TRUNCATED = -68,         /**< a field reaches beyond its packet */
-    MQTT_ERR_TRAILING_BYTES = -69,    /**< bytes after the last field */
+    MQTT_ERR_PACKET_TYPE = -64,      /**< no packet that a server sends */
+    MQTT_ERR_PACKET_FLAGS = -65,     /**< reserved bits of the fixed header */
+    MQTT_ERR_REMAINING_LENGTH = -66, /**< more than four bytes of length */
+    MQTT_ERR_PACKET_ORDER = -67,     /**< before CONNACK, or a second CONNACK */
+    MQTT_ERR_TRUNCATED = -68,        /**< a field reaches beyond its packet */
+    MQTT_ERR_TRAILING_BYTES = -69,   /**< bytes after the last field */
     MQTT_ERR_PACKET_IDENTIFIER = -70, /**< packet identifier 0 */
     MQTT_ERR_RECEIVED_QOS = -71,      /**< QoS 3, or DUP with QoS 0 */
-    MQTT_ERR_RECEIVED_TOPIC = -72,    /**< topic name empty, wildcard, not UTF-8 */
-    MQTT_ERR_CONNACK_FLAGS = -73,     /**< reserved bits of CONNACK */
-    MQTT_ERR_CONNACK_CODE = -74,      /**< a return code that does not exist */
-    MQTT_ERR_SESSION_PRESENT = -75,   /**< a session that this side has not */
-    MQTT_ERR_ACKNOWLEDGEMENT = -76,   /**< kind does not fit the exchange */
-    MQTT_ERR_SUBACK_COUNT = -77,      /**< not one code for each topic filter */
-    MQTT_ERR_SUBACK_CODE = -78,       /**< a code that does not exist */
-    MQTT_ERR_PACKET_TOO_LARGE = -79,  /**< larger than mqtt_memory.input_size */
-    MQTT_ERR_RECEIVED_FULL = -80,     /**< mqtt_memory.received_count too small */
+    MQTT_ERR_RECEIVED_TOPIC = -72, /**< topic name empty, wildcard, not UTF-8 */
+    MQTT_ERR_CONNACK_FLAGS = -73,  /**< reserved bits of CONNACK */
+    MQTT_ERR_CONNACK_CODE = -74,   /**< a return code that does not exist */
+    MQTT_ERR_SESSION_PRESENT = -75,  /**< a session that this side has not */
+    MQTT_ERR_ACKNOWLEDGEMENT = -76,  /**< kind does not fit the exchange */
+    MQTT_ERR_SUBACK_COUNT = -77,     /**< not one code for each topic filter */
+    MQTT_ERR_SUBACK_CODE = -78,      /**< a code that does not exist */
+    MQTT_ERR_PACKET_TOO_LARGE = -79, /**< larger than mqtt_memory.input_size */
+    MQTT_ERR_RECEIVED_FULL = -80, /**< mqtt_memory.received_count too small */
 
     /* Fatal: time, and the network. */
     MQTT_ERR_OPEN_TIMEOUT = -96,     /**< no network connection in time */
@@ -134,7 +135,7 @@ enum mqtt_error {
     MQTT_ERR_NETWORK = -102,         /**< the network failed: see detail */
     MQTT_ERR_NAME = -103,            /**< the host name has no address */
     MQTT_ERR_CONTROL_SIZE = -104,    /**< CONNECT larger than control_size */
-    MQTT_ERR_RENEWAL = -105          /**< before_connect() wants no connect now */
+    MQTT_ERR_RENEWAL = -105 /**< before_connect() wants no connect now */
 };
 
 /** An English sentence without a full stop; never NULL; not to be freed. */

@@ -1,0 +1,397 @@
+#include "client/client.h"
+
+#define OPEN_TIMEOUT_MS 30000
+#define END_TIMEOUT_MS 500
+
+/* -- beginning and end ------------------------------------------------------ */
+
+static enum mqtt_session_start session_start(const struct mqtt_config *config)
+{
+    if (config->session != MQTT_SESSION_DEFAULT)
+        return config->session;
+    return config->connect.clean_start ? MQTT_SESSION_NEW : MQTT_SESSION_RESUME;
+}
+
+static enum mqtt_error check_config(const struct mqtt_config *config,
+                                    const struct mqtt_memory *memory)
+{
+    enum mqtt_error error;
+
+    if (!config->protocol || !config->random)
+        return MQTT_ERR_ARGUMENT;
+    if (!config->server_count || !config->servers ||
+        config->server_count > UINT16_MAX)
+        return MQTT_ERR_SERVER;
+    for (size_t i = 0; i < config->server_count; i++)
+        if (!config->servers[i].address)
+            return MQTT_ERR_SERVER;
+    error = config->protocol->connect_check(&config->connect);
+    if (error)
+        return error;
+    return config->protocol->connect_size(&config->connect) >
+                   memory->control_size
+               ? MQTT_ERR_CONTROL_SIZE
+               : MQTT_OK;
+}
+
+static enum mqtt_error init_parts(struct mqtt_client *c,
+                                  const struct mqtt_config *config,
+                                  const struct mqtt_memory *memory)
+{
+    enum mqtt_error error = mqtt_session_init(&c->session_, config, memory);
+
+    return error ? error
+                 : mqtt_engine_init(&c->engine_, &c->session_, config, memory);
+}
+
+enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
+                                 const struct mqtt_config *config,
+                                 const struct mqtt_memory *memory)
+{
+    enum mqtt_error error;
+
+    if (!client || !config || !memory)
+        return MQTT_ERR_ARGUMENT;
+    if (size != sizeof *client)
+        return MQTT_ERR_VERSION;
+    memset(client, 0, sizeof *client);
+    error = init_parts(client, config, memory);
+    if (!error)
+        error = check_config(config, memory);
+    if (error)
+        return error;
+    client->config_ = config;
+    client->session_held_ = session_start(config) == MQTT_SESSION_RESUME;
+    client->drain_by_ = MQTT_NEVER;
+    return MQTT_OK;
+}
+
+void mqtt_client_destroy(struct mqtt_client *client)
+{
+    if (client->destroyed_)
+        *client->destroyed_ = true;
+    mqtt_subscriptions_release(client);
+    client->state_ = MQTT_CLIENT_STOPPED;
+    client->lost_ = false;
+    client->requested_ = NULL;
+}
+
+enum mqtt_client_state mqtt_client_state(const struct mqtt_client *client)
+{
+    return (enum mqtt_client_state)client->state_;
+}
+
+void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
+                            void (*requested)(void *driver))
+{
+    client->driver_ = driver;
+    client->requested_ = requested;
+}
+
+/* -- from state to state ------------------------------------------------------ */
+
+void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
+                       enum mqtt_error why)
+{
+    struct mqtt_log log = {c->now_, (enum mqtt_client_state)c->state_, state,
+                           why};
+
+    if (mqtt_client_is(c, state))
+        return;
+    c->state_ = (uint8_t)state;
+    if (c->config_->log)
+        c->config_->log(c->config_->context, &log);
+}
+
+void mqtt_client_give_up(struct mqtt_client *c, enum mqtt_error why)
+{
+    c->why_ = (int8_t)why;
+    mqtt_client_enter(c, MQTT_CLIENT_AWAIT_CLOSE, why);
+}
+
+/* There is no network connection that had to be closed. */
+static void attempt_failed(struct mqtt_client *c, enum mqtt_error why)
+{
+    mqtt_client_give_up(c, why);
+    c->detail_ = NULL;
+    c->lost_ = true;
+}
+
+/* What CONNECT will say, renewed by the application if it wants to. */
+static enum mqtt_error renew_options(struct mqtt_client *c)
+{
+    const struct mqtt_config *config = c->config_;
+
+    c->options_ = config->connect;
+    c->server_ = config->servers[c->server_index_];
+    if (config->before_connect &&
+        config->before_connect(config->context, &c->options_, &c->server_))
+        return MQTT_ERR_RENEWAL;
+    return config->protocol->connect_check(&c->options_);
+}
+
+static void start_opening(struct mqtt_client *c)
+{
+    enum mqtt_error error;
+
+    c->why_ = MQTT_OK;
+    c->reason_code_ = 0;
+    c->established_ = false;
+    c->ending_ = false;
+    error = renew_options(c);
+    if (error) {
+        attempt_failed(c, error);
+        return;
+    }
+    c->next_ =
+        c->now_ + mqtt_setting(c->config_->open_timeout_ms, OPEN_TIMEOUT_MS);
+    mqtt_client_enter(c, MQTT_CLIENT_AWAIT_OPEN, MQTT_OK);
+}
+
+void mqtt_client_opened(struct mqtt_client *client)
+{
+    struct mqtt_connect_options options = client->options_;
+    enum mqtt_error error;
+
+    if (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_OPEN))
+        return;
+    options.clean_start = options.clean_start || client->wiping_;
+    error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
+    if (error)
+        mqtt_client_give_up(client, error);
+    else
+        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_CONNACK, MQTT_OK);
+}
+
+static bool running(const struct mqtt_client *c)
+{
+    return mqtt_client_is(c, MQTT_CLIENT_AWAIT_CONNACK) ||
+           mqtt_client_is(c, MQTT_CLIENT_CONNECTED);
+}
+
+/* Whether there is, or is to be, a network connection. */
+static bool linked(const struct mqtt_client *c)
+{
+    return c->state_ >= MQTT_CLIENT_AWAIT_OPEN && !c->lost_;
+}
+
+void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
+                        const char *detail)
+{
+    if (!linked(client))
+        return;
+    if (client->ending_)
+        why = MQTT_OK; /* however it ended: it was to end */
+    else if (!why)
+        why = MQTT_ERR_CLOSED;
+    if (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_CLOSE) &&
+        !mqtt_client_is(client, MQTT_CLIENT_AWAIT_END))
+        client->why_ = (int8_t)why;
+    mqtt_engine_close(&client->engine_);
+    client->detail_ = detail;
+    client->lost_ = true;
+}
+
+void mqtt_client_follow_engine(struct mqtt_client *c)
+{
+    if (!running(c) || c->lost_)
+        return;
+    if (c->engine_.state_ == MQTT_ENGINE_FAILED) {
+        c->reason_code_ = c->engine_.reason_code_;
+        mqtt_client_give_up(c, c->ending_ ? MQTT_OK
+                                          : (enum mqtt_error)c->engine_.error_);
+    } else if (c->engine_.state_ == MQTT_ENGINE_ENDED) {
+        c->next_ =
+            c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+        mqtt_client_enter(c, MQTT_CLIENT_AWAIT_END, MQTT_OK);
+    }
+}
+
+/* -- what follows a connection -------------------------------------------------- */
+
+/* What the session and the subscriptions become without it. */
+static void cut_session(struct mqtt_client *c)
+{
+    bool ended = c->established_ && c->engine_.clean_ &&
+                 c->config_->protocol->clean_ends_session;
+
+    mqtt_session_cut(&c->session_, c->config_->keep_qos0);
+    if (ended)
+        mqtt_session_renew(&c->session_, c->config_);
+    mqtt_subscriptions_cut(c);
+    c->engine_.state_ = MQTT_ENGINE_CLOSED;
+}
+
+static void count_loss(struct mqtt_client *c)
+{
+    struct mqtt_statistics *statistics = c->config_->statistics;
+
+    if (c->why_ == MQTT_OK)
+        return;
+    if (c->established_)
+        MQTT_COUNT(statistics, connections_lost);
+    else
+        MQTT_COUNT(statistics, attempts_failed);
+}
+
+/* The moment of the next try, MQTT_NEVER: none. */
+static mqtt_time next_try(struct mqtt_client *c)
+{
+    mqtt_time delay;
+
+    if (!c->wanted_ && !c->draining_)
+        return MQTT_NEVER;
+    if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
+        return c->now_;
+    delay = mqtt_governor_delay(c, c->established_);
+    if (!c->established_ && ++c->server_index_ >= c->config_->server_count)
+        c->server_index_ = 0;
+    return delay == MQTT_NEVER ? MQTT_NEVER : c->now_ + delay;
+}
+
+static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
+{
+    c->next_ = at;
+    if (at != MQTT_NEVER) {
+        mqtt_client_enter(c, MQTT_CLIENT_AWAIT_RETRY, (enum mqtt_error)c->why_);
+        return;
+    }
+    c->wanted_ = c->draining_ = false;
+    c->drain_by_ = MQTT_NEVER;
+    mqtt_client_enter(c, MQTT_CLIENT_STOPPED, (enum mqtt_error)c->why_);
+}
+
+/* The old session was wiped out by a connection of its own: 3.1.1 ends a clean
+ * session with the connection, and this client wants one that lasts. */
+static bool wiped(struct mqtt_client *c)
+{
+    if (!c->wiping_ || !c->established_)
+        return false;
+    c->wiping_ = false;
+    c->session_held_ = true;
+    return c->wanted_ || c->draining_;
+}
+
+bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
+{
+    c->lost_ = false;
+    cut_session(c);
+    if (c->why_ == MQTT_ERR_SESSION_PRESENT && !c->reason_code_ &&
+        !c->options_.clean_start)
+        c->wiping_ = true; /* [5.0 MQTT-3.2.2-4] */
+    if (wiped(c)) {
+        retry_or_stop(c, c->now_);
+        return false;
+    }
+    count_loss(c);
+    retry_or_stop(c, next_try(c));
+    memset(event, 0, sizeof *event);
+    event->type = MQTT_EVENT_DISCONNECTED;
+    event->error = (enum mqtt_error)c->why_;
+    event->reason_code = c->reason_code_;
+    event->detail = c->detail_;
+    event->retry_at = c->next_;
+    return true;
+}
+
+/* -- ending ------------------------------------------------------------------- */
+
+void mqtt_client_end_now(struct mqtt_client *c)
+{
+    c->draining_ = false;
+    c->drain_by_ = MQTT_NEVER;
+    if (c->lost_ || c->ending_)
+        return;
+    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_RETRY)) {
+        attempt_failed(c, MQTT_OK);
+    } else if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_OPEN)) {
+        mqtt_client_give_up(c, MQTT_OK);
+    } else if (running(c)) {
+        mqtt_engine_disconnect(&c->engine_);
+        c->next_ = MQTT_NEVER; /* tick makes a moment of it */
+    }
+    c->ending_ = true;
+}
+
+void mqtt_client_drain(struct mqtt_client *c)
+{
+    /* Without a connection the server has nothing to answer. */
+    bool answered =
+        !mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || mqtt_subscriptions_idle(c);
+
+    if (c->draining_ && answered && mqtt_session_idle(&c->session_))
+        mqtt_client_end_now(c);
+}
+
+/* -- time ---------------------------------------------------------------------- */
+
+/* Requests have no clock: what they begin gets its deadline at the next tick. */
+static void set_late_deadlines(struct mqtt_client *c)
+{
+    if (c->draining_ && c->drain_by_ == MQTT_NEVER)
+        c->drain_by_ = c->now_ + c->drain_ms_;
+    if (c->ending_ && running(c) && c->next_ == MQTT_NEVER)
+        c->next_ =
+            c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+}
+
+static void next_passed(struct mqtt_client *c)
+{
+    switch ((enum mqtt_client_state)c->state_) {
+    case MQTT_CLIENT_AWAIT_RETRY:
+        start_opening(c);
+        break;
+    case MQTT_CLIENT_AWAIT_OPEN:
+        mqtt_client_give_up(c, MQTT_ERR_OPEN_TIMEOUT);
+        break;
+    case MQTT_CLIENT_AWAIT_CONNACK:
+    case MQTT_CLIENT_CONNECTED:
+        if (!c->ending_)
+            break;
+        /* fall through */
+    case MQTT_CLIENT_AWAIT_END:
+        mqtt_client_give_up(c, MQTT_OK);
+        break;
+    default:
+        break;
+    }
+}
+
+void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
+{
+    client->now_ = now;
+    client->engine_.now_ = now;
+    if (client->lost_)
+        return;
+    set_late_deadlines(client);
+    if (running(client))
+        mqtt_engine_tick(&client->engine_, now);
+    mqtt_client_follow_engine(client);
+    if (client->draining_ && client->drain_by_ <= now)
+        mqtt_client_end_now(client);
+    set_late_deadlines(client);
+    if (client->next_ <= now)
+        next_passed(client);
+}
+
+static mqtt_time earlier(mqtt_time a, mqtt_time b)
+{
+    return a < b ? a : b;
+}
+
+mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
+{
+    mqtt_time at = MQTT_NEVER;
+
+    if (mqtt_client_is(c, MQTT_CLIENT_STOPPED) || c->lost_)
+        return MQTT_NEVER;
+    if (c->draining_)
+        at = c->drain_by_ == MQTT_NEVER ? c->now_ : c->drain_by_;
+    if (!running(c))
+        return mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE)
+                   ? at
+                   : earlier(at, c->next_);
+    if (c->ending_)
+        at = earlier(at, c->next_ == MQTT_NEVER ? c->now_ : c->next_);
+    return earlier(at, mqtt_engine_deadline(&c->engine_));
+}

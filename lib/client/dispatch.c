@@ -1,0 +1,68 @@
+/*
+ * Callbacks, made of pulled events.
+ */
+#include "client/client.h"
+
+static bool wants(const struct mqtt_subscription *s,
+                  const struct mqtt_message *message)
+{
+    return s->on_message && mqtt_subscription_live(s) &&
+           mqtt_topic_matches(s->topic_filter, message->topic_name);
+}
+
+bool mqtt_dispatch_linear(struct mqtt_client *client,
+                          const struct mqtt_message *message)
+{
+    struct mqtt_subscription *s = client->subscriptions_;
+    /* A callback may subscribe: what it adds is for later messages. */
+    struct mqtt_subscription *last = client->last_subscription_;
+    bool *destroyed = client->destroyed_;
+    bool taken = false;
+
+    for (; s; s = s == last ? NULL : s->next_) {
+        if (!wants(s, message))
+            continue;
+        taken = true;
+        s->on_message(client, message, s->context);
+        if (*destroyed)
+            return true;
+    }
+    return taken;
+}
+
+static void call_message(struct mqtt_client *c,
+                         const struct mqtt_message *message)
+{
+    mqtt_dispatch_function *dispatch =
+        c->config_->dispatch ? c->config_->dispatch : mqtt_dispatch_linear;
+
+    if (!dispatch(c, message) && c->config_->on_message)
+        c->config_->on_message(c, message, c->config_->context);
+}
+
+static void call(struct mqtt_client *c, const struct mqtt_event *event)
+{
+    if (event->type == MQTT_EVENT_MESSAGE)
+        call_message(c, &event->message);
+    else if (c->config_->on_event)
+        c->config_->on_event(c, event, c->config_->context);
+}
+
+int mqtt_client_dispatch(struct mqtt_client *client)
+{
+    struct mqtt_event event;
+    bool destroyed = false;
+    int count = 0;
+
+    if (client->destroyed_)
+        return MQTT_ERR_REENTERED;
+    client->destroyed_ = &destroyed;
+    while (mqtt_client_next(client, &event)) {
+        call(client, &event);
+        if (destroyed)
+            return MQTT_ERR_DESTROYED;
+        count++;
+    }
+    client->destroyed_ = NULL;
+    return count;
+}

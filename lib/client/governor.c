@@ -1,0 +1,85 @@
+/*
+ * When to try again. Full jitter: a random time up to a ceiling that doubles,
+ * so that a fleet that lost its server together does not come back together.
+ */
+#include "client/client.h"
+
+#define RETRY_BASE_MS 1000
+#define RETRY_CAP_MS 60000
+#define HEALTHY_AFTER_MS 30000
+
+enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
+                                 uint8_t reason_code)
+{
+    (void)context;
+    if (error == MQTT_ERR_CONTROL_SIZE)
+        return MQTT_PACE_STOP;
+    if (error != MQTT_ERR_REFUSED)
+        return MQTT_PACE_NORMAL;
+    switch (reason_code) {
+    case 1: /* protocol version */
+        return MQTT_PACE_STOP;
+    case 2: /* client identifier */
+    case 4: /* user name or password */
+    case 5: /* not authorised */
+        return MQTT_PACE_SLOW;
+    default:
+        return MQTT_PACE_NORMAL;
+    }
+}
+
+static enum mqtt_pace pace(const struct mqtt_client *c)
+{
+    enum mqtt_pace (*function)(void *, enum mqtt_error, uint8_t) =
+        c->config_->pace ? c->config_->pace : mqtt_pace_default;
+
+    return function(c->config_->context, (enum mqtt_error)c->why_,
+                    c->reason_code_);
+}
+
+static uint32_t ceiling(const struct mqtt_client *c)
+{
+    uint32_t cap = mqtt_setting(c->config_->retry_cap_ms, RETRY_CAP_MS);
+    uint32_t ms = mqtt_setting(c->config_->retry_base_ms, RETRY_BASE_MS);
+
+    for (uint16_t n = c->tries_; n && ms < cap; n--)
+        ms = ms > cap / 2 ? cap : ms * 2;
+    return ms < cap ? ms : cap;
+}
+
+/* 0 to `ms`, each as likely; by multiplication, since small machines have no
+ * division. */
+static uint32_t random_up_to(const struct mqtt_client *c, uint32_t ms)
+{
+    uint32_t random = c->config_->random(c->config_->random_context);
+
+    return (uint32_t)(((uint64_t)random * ((uint64_t)ms + 1)) >> 32);
+}
+
+/* Only a connection that worked makes up for the failures before it: a server
+ * may accept all and throw all out again. */
+static bool was_healthy(const struct mqtt_client *c, bool established)
+{
+    uint32_t after =
+        mqtt_setting(c->config_->healthy_after_ms, HEALTHY_AFTER_MS);
+
+    return established &&
+           (c->engine_.healthy_ || c->now_ - c->connected_at_ >= after);
+}
+
+mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established)
+{
+    enum mqtt_pace chosen = pace(c);
+    uint32_t ms;
+
+    if (was_healthy(c, established))
+        c->tries_ = 0;
+    if (chosen == MQTT_PACE_STOP)
+        return MQTT_NEVER;
+    ms = chosen == MQTT_PACE_SLOW
+             ? mqtt_setting(c->config_->retry_cap_ms, RETRY_CAP_MS)
+             : ceiling(c);
+    if (c->tries_ < UINT16_MAX)
+        c->tries_++;
+    return random_up_to(c, ms);
+}

@@ -1,0 +1,84 @@
+/*
+ * What the application asks for.
+ */
+#include "client/client.h"
+
+enum mqtt_error mqtt_connect(struct mqtt_client *client)
+{
+    bool ending =
+        !client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_STOPPED);
+
+    if (client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY))
+        return MQTT_ERR_STATE;
+    client->wanted_ = true;
+    client->draining_ = false;
+    client->drain_by_ = MQTT_NEVER;
+    if (!ending || mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY)) {
+        if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
+            client->tries_ = 0;
+        client->next_ = 0; /* at the next tick */
+        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_RETRY, MQTT_OK);
+    }
+    mqtt_client_notify(client);
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
+{
+    if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
+        return MQTT_ERR_STATE;
+    client->wanted_ = false;
+    client->draining_ = timeout_ms != 0;
+    client->drain_ms_ = timeout_ms;
+    client->drain_by_ = MQTT_NEVER;
+    if (timeout_ms)
+        mqtt_client_drain(client);
+    else
+        mqtt_client_end_now(client);
+    mqtt_client_notify(client);
+    return MQTT_OK;
+}
+
+/* Whether it is the moment to publish at all. */
+static enum mqtt_error publish_allowed(const struct mqtt_client *c,
+                                       enum mqtt_qos qos)
+{
+    if (!c->wanted_ && !mqtt_client_is(c, MQTT_CLIENT_STOPPED))
+        return MQTT_ERR_STATE; /* disconnecting */
+    if (qos == MQTT_QOS_0 && !c->config_->keep_qos0 &&
+        (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->lost_ || c->wiping_))
+        return MQTT_ERR_OFFLINE;
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
+                                    const struct mqtt_message *message,
+                                    uint16_t *packet_identifier)
+{
+    uint16_t identifier = 0;
+    enum mqtt_error error;
+
+    if (!message)
+        return MQTT_ERR_ARGUMENT;
+    error = publish_allowed(client, message->qos);
+    if (!error)
+        error = mqtt_session_publish(&client->session_, message, &identifier);
+    if (error)
+        return error;
+    if (packet_identifier)
+        *packet_identifier = identifier;
+    mqtt_client_notify(client);
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,
+                             const void *payload, size_t payload_size,
+                             enum mqtt_qos qos, bool retain)
+{
+    struct mqtt_message message = {.topic_name = mqtt_text(topic_name),
+                                   .payload = {payload, payload_size},
+                                   .qos = qos,
+                                   .retain = retain};
+
+    return mqtt_client_publish(client, &message, NULL);
+}

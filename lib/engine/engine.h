@@ -1,0 +1,111 @@
+/*
+ * One network connection, from CONNECT to its end [3.1.1, chapter 3].
+ *
+ * The engine is given bytes and gives bytes, is told the time and tells a
+ * deadline, and has its events pulled. engine.c is its life, input.c finds the
+ * packets, receive.c handles each, oversize.c reads past those that are too
+ * large, output.c chooses what leaves, keep_alive.c is its clockwork.
+ */
+#ifndef MQTT_ENGINE_ENGINE_H
+#define MQTT_ENGINE_ENGINE_H
+
+#include <mqttloop/client.h>
+#include "session/session.h"
+#include "wire/protocol.h"
+
+enum mqtt_engine_state {
+    MQTT_ENGINE_CLOSED,
+    MQTT_ENGINE_AWAIT_CONNACK,
+    MQTT_ENGINE_OPEN,
+    MQTT_ENGINE_DISCONNECT_DUE, /* leaves as soon as it may */
+    MQTT_ENGINE_DISCONNECTING,  /* it is on its way */
+    MQTT_ENGINE_ENDED,          /* it has left: nothing may follow */
+    MQTT_ENGINE_FAILED          /* error_ says why */
+};
+
+/* Events of the engine that only the client sees. */
+enum {
+    MQTT_EVENT_SUBACK = 0x40, /* message.payload has the codes */
+    MQTT_EVENT_UNSUBACK
+};
+
+/* `memory` has been checked by mqtt_session_init(); MQTT_ERR_MEMORY: control
+ * or input is too small. */
+enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
+                                 struct mqtt_session *session,
+                                 const struct mqtt_config *config,
+                                 const struct mqtt_memory *memory);
+
+/* A network connection is there: CONNECT is to leave. `session_held`: whether
+ * Session Present may be 1. MQTT_ERR_CONTROL_SIZE: CONNECT does not fit. */
+enum mqtt_error mqtt_engine_open(struct mqtt_engine *e,
+                                 const struct mqtt_connect_options *options,
+                                 bool session_held);
+/* The network connection is gone. What has come can still be pulled. */
+void mqtt_engine_close(struct mqtt_engine *e);
+/* Give up: the error is fatal. */
+void mqtt_engine_fail(struct mqtt_engine *e, enum mqtt_error error);
+/* DISCONNECT is to leave, after what is half sent and what is owed. */
+void mqtt_engine_disconnect(struct mqtt_engine *e);
+
+bool mqtt_engine_next(struct mqtt_engine *e, struct mqtt_event *event);
+
+void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
+                            size_t *size);
+void mqtt_engine_input_done(struct mqtt_engine *e, size_t size);
+void mqtt_engine_input_keep(struct mqtt_engine *e);
+const void *mqtt_engine_output_buf(struct mqtt_engine *e, size_t *size);
+void mqtt_engine_output_done(struct mqtt_engine *e, size_t size);
+void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now);
+mqtt_time mqtt_engine_deadline(const struct mqtt_engine *e);
+
+/*
+ * A request of `count` topic filters, taken from the list at `first` where
+ * state_ is `state`, so many as fit into control memory; one request at a
+ * time. How many went; 0: none fits now, or one is open.
+ */
+uint16_t mqtt_engine_request(struct mqtt_engine *e, enum mqtt_packet_type type,
+                             const struct mqtt_subscription *first,
+                             uint8_t state);
+
+/* -- between the files of the engine ---------------------------------------- */
+
+/* Put a packet into control memory; false: no room now. A connection that is
+ * gone swallows it. */
+bool mqtt_engine_stage(struct mqtt_engine *e, const uint8_t *packet,
+                       uint32_t size);
+bool mqtt_engine_stage_ack(struct mqtt_engine *e, enum mqtt_packet_type type,
+                           uint16_t identifier);
+
+/* The borrowed message has been processed: acknowledge it. */
+bool mqtt_engine_settle(struct mqtt_engine *e);
+void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
+                         uint16_t identifier);
+
+/* A packet has begun that is larger than the own input memory. */
+enum mqtt_error mqtt_oversize_begin(struct mqtt_engine *e, uint8_t first_byte,
+                                    uint32_t header, uint32_t length);
+static inline bool mqtt_oversize_active(const struct mqtt_engine *e)
+{
+    return e->oversize_.step_ != 0;
+}
+/* Read on past it; *progress: not only waited. */
+enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
+                                       struct mqtt_event *event);
+
+/* The first CONNACK came: the clockwork of PINGREQ starts. */
+void mqtt_keep_alive_begin(struct mqtt_engine *e);
+/* Bytes have left. */
+void mqtt_keep_alive_sent(struct mqtt_engine *e);
+/* A packet is not whole: it has a time to become so. */
+void mqtt_engine_packet_began(struct mqtt_engine *e);
+/* The packet that was waited for is whole. */
+void mqtt_engine_packet_ended(struct mqtt_engine *e);
+
+/* Tell the trace hook of a packet of `size` bytes, and of each PUBLISH that has
+ * left. */
+void mqtt_engine_trace(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+                       uint32_t size);
+void mqtt_engine_trace_published(struct mqtt_engine *e);
+
+#endif

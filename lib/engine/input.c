@@ -1,0 +1,165 @@
+/*
+ * Finding packets in what has been received.
+ *
+ * Bytes lie in memory that a driver lent, or in the engine's own: whenever a
+ * packet is not whole, what follows is read behind its beginning into the own
+ * memory, so that a packet is always in one piece and none is copied twice.
+ */
+#include "engine/engine.h"
+#include "wire/length.h"
+
+static uint32_t held(const struct mqtt_input *in)
+{
+    return in->end_ - in->begin_;
+}
+
+/* What is held, to the beginning of the own memory. */
+static void move_to_own(struct mqtt_input *in)
+{
+    if (held(in) && in->base_ + in->begin_ != in->own_)
+        memmove(in->own_, in->base_ + in->begin_, held(in));
+    in->base_ = in->own_;
+    in->end_ = held(in);
+    in->begin_ = 0;
+}
+
+void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
+                            size_t *size)
+{
+    struct mqtt_input *in = &e->input_;
+
+    mqtt_engine_input_keep(e);
+    if (!held(in) && lent && lent_size) {
+        in->base_ = lent;
+        *size = lent_size < in->own_size_ ? lent_size : in->own_size_;
+    } else {
+        *size = in->own_size_ - in->end_;
+    }
+    return *size ? in->base_ + in->end_ : NULL;
+}
+
+static bool discarding(const struct mqtt_engine *e)
+{
+    return e->state_ != MQTT_ENGINE_AWAIT_CONNACK &&
+           e->state_ != MQTT_ENGINE_OPEN;
+}
+
+void mqtt_engine_input_done(struct mqtt_engine *e, size_t size)
+{
+    if (!size)
+        return;
+    if (e->config_->statistics)
+        e->config_->statistics->bytes_received += size;
+    if (discarding(e))
+        return; /* after our DISCONNECT nothing counts any more */
+    e->input_.end_ += (uint32_t)size;
+    e->last_received_ = e->now_;
+    if (e->packet_by_ != MQTT_NEVER)
+        e->packet_by_ += 8 * size;
+}
+
+void mqtt_engine_input_keep(struct mqtt_engine *e)
+{
+    e->input_.begin_ += e->packet_size_;
+    e->packet_size_ = 0;
+    move_to_own(&e->input_);
+}
+
+/* -- one packet --------------------------------------------------------------- */
+
+/* What can be told from the first byte alone, whatever may follow. */
+static enum mqtt_error check_first_byte(const struct mqtt_engine *e,
+                                        uint8_t first)
+{
+    enum mqtt_packet_type type = (enum mqtt_packet_type)(first >> 4);
+
+    if (!e->config_->protocol->receive[type])
+        return MQTT_ERR_PACKET_TYPE;
+    if ((type == MQTT_CONNACK) != (e->state_ == MQTT_ENGINE_AWAIT_CONNACK))
+        return MQTT_ERR_PACKET_ORDER; /* [3.1.1 MQTT-3.2.0-1] */
+    if (type != MQTT_PUBLISH)
+        return first == mqtt_first_byte(type) ? MQTT_OK : MQTT_ERR_PACKET_FLAGS;
+    if (mqtt_publish_qos(first) == 3)
+        return MQTT_ERR_RECEIVED_QOS; /* [3.1.1 MQTT-3.3.1-4] */
+    if (!mqtt_publish_qos(first) && (first & MQTT_FLAG_DUP))
+        return MQTT_ERR_RECEIVED_QOS; /* [3.1.1 MQTT-3.3.1-2] */
+    return MQTT_OK;
+}
+
+static enum mqtt_error handle(struct mqtt_engine *e, const uint8_t *packet,
+                              uint32_t header, uint32_t length,
+                              struct mqtt_event *event)
+{
+    struct mqtt_reader body = {packet + header, packet + header + length,
+                               false};
+    enum mqtt_error error;
+
+    mqtt_engine_packet_ended(e);
+    e->packet_size_ = header + length;
+    error = e->config_->protocol->receive[packet[0] >> 4](e, packet[0], &body,
+                                                          event);
+    if (error == MQTT_LATER)
+        e->packet_size_ = 0;
+    else
+        mqtt_engine_trace(e, false, packet, header + length);
+    return error;
+}
+
+/* The next packet, if it is there: *found, and perhaps an event. */
+static enum mqtt_error read_packet(struct mqtt_engine *e, bool *found,
+                                   struct mqtt_event *event)
+{
+    const uint8_t *packet = e->input_.base_ + e->input_.begin_;
+    uint32_t available = held(&e->input_), length = 0;
+    enum mqtt_error error;
+    int n;
+
+    *found = false;
+    if (!available)
+        return MQTT_OK;
+    error = check_first_byte(e, packet[0]);
+    if (error)
+        return error;
+    n = mqtt_length_read(packet + 1, available - 1, &length);
+    if (n < 0)
+        return MQTT_ERR_REMAINING_LENGTH;
+    if (n && 1 + (uint32_t)n + length > e->input_.own_size_) {
+        *found = true;
+        return mqtt_oversize_begin(e, packet[0], 1 + (uint32_t)n, length);
+    }
+    if (!n || available < 1 + (uint32_t)n + length) {
+        mqtt_engine_packet_began(e);
+        return MQTT_OK;
+    }
+    *found = true;
+    return handle(e, packet, 1 + (uint32_t)n, length, event);
+}
+
+static void pass_packet(struct mqtt_engine *e)
+{
+    e->input_.begin_ += e->packet_size_;
+    e->packet_size_ = 0;
+}
+
+bool mqtt_engine_next(struct mqtt_engine *e, struct mqtt_event *event)
+{
+    bool more = true;
+
+    event->type = (enum mqtt_event_type)0;
+    pass_packet(e);
+    if (!mqtt_engine_settle(e))
+        return false;
+    while (more && !event->type && !discarding(e)) {
+        enum mqtt_error error;
+
+        pass_packet(e);
+        error = mqtt_oversize_active(e)
+                    ? mqtt_oversize_continue(e, &more, event)
+                    : read_packet(e, &more, event);
+        if (error == MQTT_LATER)
+            return false;
+        if (error)
+            mqtt_engine_fail(e, error);
+    }
+    return event->type != 0;
+}

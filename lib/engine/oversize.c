@@ -1,0 +1,132 @@
+/*
+ * A PUBLISH that is larger than the input memory is read past: topic name and
+ * payload are thrown away, its packet identifier is kept, so that it can be
+ * acknowledged. In 3.1.1 the server cannot be told of our limit; closing the
+ * connection would only bring the message back, for ever.
+ *
+ * What is thrown away is not checked.
+ */
+#include "engine/engine.h"
+#include "session/received.h"
+
+enum step {
+    NONE,
+    READ_TOPIC_LENGTH,
+    READ_IDENTIFIER, /* after skip_ bytes of topic name */
+    SKIP_REST,
+    FINISH
+};
+
+enum mqtt_error mqtt_oversize_begin(struct mqtt_engine *e, uint8_t first_byte,
+                                    uint32_t header, uint32_t length)
+{
+    struct mqtt_oversize *o = &e->oversize_;
+
+    if (first_byte >> 4 != MQTT_PUBLISH)
+        return MQTT_ERR_PACKET_TOO_LARGE;
+    e->packet_size_ = header; /* passed over next */
+    o->step_ = READ_TOPIC_LENGTH;
+    o->first_byte_ = first_byte;
+    o->left_ = length;
+    o->skip_ = 0;
+    o->size_ = header + length;
+    o->identifier_ = 0;
+    return MQTT_OK;
+}
+
+/* Throw away up to skip_ bytes; true: all of them have come and gone. */
+static bool skip(struct mqtt_engine *e)
+{
+    struct mqtt_oversize *o = &e->oversize_;
+    uint32_t n = e->input_.end_ - e->input_.begin_;
+
+    if (n > o->skip_)
+        n = o->skip_;
+    e->input_.begin_ += n;
+    o->skip_ -= n;
+    o->left_ -= n;
+    return !o->skip_;
+}
+
+/* The next two bytes as a number; false: they have not come. */
+static bool take_u16(struct mqtt_engine *e, uint16_t *value)
+{
+    const uint8_t *at;
+
+    if (!skip(e) || e->input_.end_ - e->input_.begin_ < 2)
+        return false;
+    at = e->input_.base_ + e->input_.begin_;
+    *value = (uint16_t)(at[0] << 8 | at[1]);
+    e->input_.begin_ += 2;
+    e->oversize_.left_ -= 2;
+    return true;
+}
+
+static enum mqtt_error topic_length_read(struct mqtt_oversize *o,
+                                         uint16_t topic_length)
+{
+    bool acknowledged = mqtt_publish_qos(o->first_byte_);
+
+    if (topic_length + (acknowledged ? 2u : 0u) > o->left_)
+        return MQTT_ERR_TRUNCATED;
+    if (!topic_length)
+        return MQTT_ERR_RECEIVED_TOPIC;
+    o->step_ = acknowledged ? READ_IDENTIFIER : SKIP_REST;
+    o->skip_ = acknowledged ? topic_length : o->left_;
+    return MQTT_OK;
+}
+
+static enum mqtt_error identifier_read(struct mqtt_oversize *o)
+{
+    if (!o->identifier_)
+        return MQTT_ERR_PACKET_IDENTIFIER;
+    o->step_ = SKIP_REST;
+    o->skip_ = o->left_;
+    return MQTT_OK;
+}
+
+/* It is over: owed its acknowledgement, and told of, unless it came before. */
+static enum mqtt_error finish(struct mqtt_engine *e, struct mqtt_event *event)
+{
+    struct mqtt_oversize *o = &e->oversize_;
+    struct mqtt_identifier_set *received = &e->session_->received_;
+    unsigned qos = mqtt_publish_qos(o->first_byte_);
+
+    if (qos == 2 && mqtt_received_has(received, o->identifier_)) {
+        if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, o->identifier_))
+            return MQTT_LATER;
+        o->step_ = NONE;
+        mqtt_engine_packet_ended(e);
+        return MQTT_OK;
+    }
+    if (qos == 2 && !mqtt_received_add(received, o->identifier_))
+        return MQTT_ERR_RECEIVED_FULL;
+    mqtt_engine_deliver(e, qos, o->identifier_);
+    o->step_ = NONE;
+    mqtt_engine_packet_ended(e);
+    memset(event, 0, sizeof *event);
+    event->type = MQTT_EVENT_MESSAGE_TOO_LARGE;
+    event->size = o->size_;
+    event->message.qos = (enum mqtt_qos)qos;
+    MQTT_COUNT(e->config_->statistics, messages_too_large);
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
+                                       struct mqtt_event *event)
+{
+    struct mqtt_oversize *o = &e->oversize_;
+    uint16_t topic_length;
+
+    if (o->step_ == READ_TOPIC_LENGTH && take_u16(e, &topic_length))
+        return topic_length_read(o, topic_length);
+    if (o->step_ == READ_IDENTIFIER && take_u16(e, &o->identifier_))
+        return identifier_read(o);
+    if (o->step_ == SKIP_REST && skip(e))
+        o->step_ = FINISH;
+    if (o->step_ == FINISH)
+        return finish(e, event);
+    *progress = false;
+    mqtt_engine_packet_began(e);
+    return MQTT_OK;
+}

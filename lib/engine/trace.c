@@ -1,0 +1,130 @@
+/*
+ * What the trace hook is told of a packet. Nothing here runs without one.
+ */
+#include "engine/engine.h"
+#include "session/outbox.h"
+#include "wire/length.h"
+
+#define TEXT_MAX 64u
+/* Fixed header, topic length, so much topic name. */
+#define HEAD_MAX (5u + 2u + TEXT_MAX)
+
+static struct mqtt_span clip(struct mqtt_span text)
+{
+    if (text.size > TEXT_MAX)
+        text.size = TEXT_MAX;
+    return text;
+}
+
+/* A text of which perhaps only the beginning is at hand. */
+static struct mqtt_span read_clipped(struct mqtt_reader *r)
+{
+    uint16_t size = mqtt_read_u16(r);
+    size_t left = (size_t)(r->end - r->at);
+    struct mqtt_span text = {r->at, size < left ? size : left};
+
+    mqtt_read_bytes(r, size);
+    return clip(text);
+}
+
+static void decode_connect(struct mqtt_reader *r, struct mqtt_trace *t)
+{
+    mqtt_read_bytes(r, 7); /* protocol name and level */
+    t->code = mqtt_read_u8(r);
+    mqtt_read_u16(r); /* keep alive */
+    t->text = read_clipped(r);
+}
+
+static void decode_publish(struct mqtt_reader *r, struct mqtt_trace *t)
+{
+    t->text = read_clipped(r);
+    if (mqtt_publish_qos(t->first_byte))
+        t->packet_identifier = mqtt_read_u16(r);
+}
+
+static void decode(struct mqtt_reader *r, struct mqtt_trace *t)
+{
+    switch ((enum mqtt_packet_type)(t->first_byte >> 4)) {
+    case MQTT_CONNECT:
+        decode_connect(r, t);
+        break;
+    case MQTT_CONNACK:
+        t->session_present = mqtt_read_u8(r) & 1;
+        t->code = mqtt_read_u8(r);
+        break;
+    case MQTT_PUBLISH:
+        decode_publish(r, t);
+        break;
+    case MQTT_SUBSCRIBE:
+    case MQTT_UNSUBSCRIBE:
+        t->packet_identifier = mqtt_read_u16(r);
+        t->text = read_clipped(r);
+        break;
+    case MQTT_SUBACK:
+        t->packet_identifier = mqtt_read_u16(r);
+        t->code = mqtt_read_u8(r);
+        break;
+    case MQTT_PINGREQ:
+    case MQTT_PINGRESP:
+    case MQTT_DISCONNECT:
+        break;
+    default:
+        t->packet_identifier = mqtt_read_u16(r);
+    }
+}
+
+void mqtt_engine_trace(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+                       uint32_t size)
+{
+    struct mqtt_trace t = {.at = e->now_, .sent = sent, .size = size};
+    struct mqtt_reader r = {packet + 1, packet + size, false};
+    uint32_t length;
+
+    if (!e->config_->trace)
+        return;
+    t.first_byte = packet[0];
+    r.at += mqtt_length_read(packet + 1, size - 1, &length);
+    decode(&r, &t);
+    e->config_->trace(e->config_->context, &t);
+}
+
+/* The two bytes behind the topic name, wherever they lie. */
+static uint16_t published_identifier(const struct mqtt_ring *r, uint32_t start,
+                                     uint32_t header, uint32_t topic_length)
+{
+    uint8_t bytes[2];
+
+    mqtt_ring_get(r, mqtt_ring_add(r, start, header + 2 + topic_length), bytes,
+                  2);
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void trace_published(struct mqtt_engine *e, uint32_t start,
+                            uint32_t size)
+{
+    const struct mqtt_ring *ring = &e->session_->ring_;
+    struct mqtt_trace t = {.at = e->now_, .sent = true, .size = size};
+    uint32_t n = size < HEAD_MAX ? size : HEAD_MAX, length;
+    uint8_t head[HEAD_MAX];
+    struct mqtt_reader r = {head, head + n, false};
+
+    mqtt_ring_get(ring, start, head, n);
+    t.first_byte = head[0];
+    r.at += 1 + mqtt_length_read(head + 1, n - 1, &length);
+    if (mqtt_publish_qos(head[0]))
+        t.packet_identifier =
+            published_identifier(ring, start, (uint32_t)(r.at - head),
+                                 (uint32_t)(r.at[0] << 8 | r.at[1]));
+    t.text = read_clipped(&r);
+    e->config_->trace(e->config_->context, &t);
+}
+
+void mqtt_engine_trace_published(struct mqtt_engine *e)
+{
+    uint32_t start, size;
+
+    if (!e->config_->trace)
+        return;
+    while (mqtt_outbox_pass(e->session_, &start, &size))
+        trace_published(e, start, size);
+}

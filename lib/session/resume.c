@@ -1,0 +1,130 @@
+/*
+ * Between two connections: what was sent is to be sent again with DUP, or has
+ * ended because the session is lost [3.1.1, section 4.4].
+ */
+#include "session/outbox.h"
+#include "session/received.h"
+#include "session/session.h"
+#include "session/slots.h"
+#include "wire/ring.h"
+
+static uint32_t from_head(const struct mqtt_session *s, uint32_t position)
+{
+    return mqtt_ring_distance(&s->ring_, s->head_, position);
+}
+
+static void mark_sent(struct mqtt_session *s, struct mqtt_slot *slot)
+{
+    slot->flags_ |= MQTT_SLOT_SENT;
+    *mqtt_ring_at(&s->ring_, slot->start_) |= MQTT_FLAG_DUP;
+}
+
+/* Mark what has left on the connection that ended; the ring has the order of
+ * the list. */
+static void mark_all_sent(struct mqtt_session *s)
+{
+    uint16_t i = s->publishes_.first_;
+
+    while (i != MQTT_NO_SLOT &&
+           from_head(s, s->slots_[i].start_) < from_head(s, s->send_)) {
+        mark_sent(s, &s->slots_[i]);
+        i = s->slots_[i].next_;
+    }
+}
+
+/* Where that begins of which nothing has ever left in this session. */
+static uint32_t never_sent(struct mqtt_session *s)
+{
+    uint32_t begin =
+        mqtt_ring_add(&s->ring_, s->send_, mqtt_outbox_half_sent(s));
+    uint16_t i = s->publishes_.last_;
+
+    while (i != MQTT_NO_SLOT && !(s->slots_[i].flags_ & MQTT_SLOT_SENT))
+        i = s->slots_[i].previous_;
+    if (i != MQTT_NO_SLOT) {
+        uint32_t start = s->slots_[i].start_;
+        uint32_t end = mqtt_ring_add(&s->ring_, start,
+                                     mqtt_ring_packet_size(&s->ring_, start));
+
+        if (from_head(s, end) > from_head(s, begin))
+            begin = end;
+    }
+    return begin;
+}
+
+void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
+{
+    uint32_t pin;
+
+    mark_all_sent(s);
+    pin = never_sent(s);
+    if (!keep_qos0) {
+        if (s->statistics_)
+            s->statistics_->qos0_dropped += mqtt_outbox_count_qos0(s, pin);
+        pin = s->tail_;
+    }
+    mqtt_outbox_rewind(s, pin);
+    for (uint16_t i = s->pubrels_.first_; i != MQTT_NO_SLOT;
+         i = s->slots_[i].next_)
+        s->slots_[i].state_ = MQTT_SLOT_PUBREL;
+    s->pubrel_due_ = s->pubrels_.first_;
+    s->reserved_identifier_ = 0;
+    s->connected_ = false;
+}
+
+static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
+                    enum mqtt_slot_state state)
+{
+    while (list->first_ != MQTT_NO_SLOT) {
+        struct mqtt_slot *slot = &s->slots_[list->first_];
+
+        if (list == &s->publishes_ && !(slot->flags_ & MQTT_SLOT_SENT))
+            return;
+        mqtt_slot_move(s, list, &s->ended_, slot);
+        slot->state_ = (uint8_t)state;
+    }
+}
+
+/* As if it had never been sent: DUP is 0 for a first try
+ * [3.1.1 MQTT-3.3.1-1]. */
+static void publish_anew(struct mqtt_session *s)
+{
+    for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
+         i = s->slots_[i].next_) {
+        s->slots_[i].flags_ &= (uint8_t)~MQTT_SLOT_SENT;
+        *mqtt_ring_at(&s->ring_, s->slots_[i].start_) &=
+            (uint8_t)~MQTT_FLAG_DUP;
+    }
+}
+
+void mqtt_session_renew(struct mqtt_session *s,
+                        const struct mqtt_config *config)
+{
+    uint32_t pin = config->keep_qos0 ? never_sent(s) : s->tail_;
+
+    mqtt_received_clear(&s->received_);
+    end_all(s, &s->pubrels_, MQTT_SLOT_UNKNOWN);
+    s->pubrel_due_ = MQTT_NO_SLOT;
+    if (config->republish_lost)
+        publish_anew(s);
+    else
+        end_all(s, &s->publishes_, MQTT_SLOT_LOST);
+    mqtt_outbox_rewind(s, pin);
+}
+
+static void count_resent(struct mqtt_session *s)
+{
+    for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
+         i = s->slots_[i].next_)
+        if (s->slots_[i].flags_ & MQTT_SLOT_SENT)
+            s->statistics_->messages_resent++;
+}
+
+void mqtt_session_begin(struct mqtt_session *s)
+{
+    if (s->statistics_)
+        count_resent(s);
+    s->quota_ = s->send_maximum_;
+    s->connected_ = true;
+    mqtt_outbox_release(s);
+}

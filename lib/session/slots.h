@@ -1,0 +1,47 @@
+/*
+ * Slots and packet identifiers: one slot for each outgoing QoS 1 or 2 message
+ * that is not finished, at the index "identifier modulo the number of slots".
+ * Finding one takes no search; an occupied one is stepped over when an
+ * identifier is chosen. Their order is in lists, for identifiers lap a message
+ * that is stuck.
+ */
+#ifndef MQTT_SESSION_SLOTS_H
+#define MQTT_SESSION_SLOTS_H
+
+#include <mqttloop/session.h>
+
+#define MQTT_NO_SLOT 0xffff
+
+enum mqtt_slot_state {
+    MQTT_SLOT_PUBLISH, /* its image is in the outbox */
+    MQTT_SLOT_PUBREL,  /* PUBREC came; PUBREL is to be sent */
+    MQTT_SLOT_PUBCOMP, /* PUBREL was sent on this connection */
+    MQTT_SLOT_LOST,    /* ended, to be reported */
+    MQTT_SLOT_UNKNOWN  /* ended, to be reported */
+};
+
+enum {
+    MQTT_SLOT_QOS2 = 1, /* else QoS 1 */
+    MQTT_SLOT_SENT = 2  /* a byte of it left on an earlier connection */
+};
+
+/* A slot with a new identifier, at the end of publishes_; NULL: none free. */
+struct mqtt_slot *mqtt_slot_take(struct mqtt_session *s);
+
+/* The slot of `identifier`, or NULL. */
+struct mqtt_slot *mqtt_slot_find(const struct mqtt_session *s,
+                                 uint16_t identifier);
+
+/* Out of `list`, and free. */
+void mqtt_slot_free(struct mqtt_session *s, struct mqtt_slot_list *list,
+                    struct mqtt_slot *slot);
+
+/* From one list to the end of another. */
+void mqtt_slot_move(struct mqtt_session *s, struct mqtt_slot_list *from,
+                    struct mqtt_slot_list *to, struct mqtt_slot *slot);
+
+/* An identifier that no slot has, for SUBSCRIBE or UNSUBSCRIBE; it is kept
+ * out of use until reserved_identifier_ is 0 again. */
+uint16_t mqtt_slot_reserve_identifier(struct mqtt_session *s);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Cursors over bytes that remember when they were led beyond their end, so
+ * that bounds are tested once for a packet and not once for a byte.
+ */
+#ifndef MQTT_WIRE_CURSOR_H
+#define MQTT_WIRE_CURSOR_H
+
+#include <mqttloop/types.h>
+#include <string.h>
+
+struct mqtt_reader {
+    const uint8_t *at, *end;
+    bool overflow; /* something was read that is not there */
+};
+
+struct mqtt_writer {
+    uint8_t *at, *end;
+    bool overflow; /* something was written that had no room */
+};
+
+/* The next `size` bytes; when they are not there, NULL, for good. */
+static inline const uint8_t *mqtt_read_bytes(struct mqtt_reader *r, size_t size)
+{
+    const uint8_t *bytes = r->at;
+
+    if ((size_t)(r->end - r->at) < size) {
+        r->overflow = true;
+        r->at = r->end;
+        return NULL;
+    }
+    r->at += size;
+    return bytes;
+}
+
+static inline uint8_t mqtt_read_u8(struct mqtt_reader *r)
+{
+    const uint8_t *byte = mqtt_read_bytes(r, 1);
+
+    return byte ? byte[0] : 0;
+}
+
+static inline uint16_t mqtt_read_u16(struct mqtt_reader *r)
+{
+    const uint8_t *bytes = mqtt_read_bytes(r, 2);
+
+    return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
+}
+
+/* A length of two bytes, then so many bytes [3.1.1, section 1.5.3]. */
+static inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
+{
+    struct mqtt_span text;
+
+    text.size = mqtt_read_u16(r);
+    text.data = mqtt_read_bytes(r, text.size);
+    return text;
+}
+
+static inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
+                                    size_t size)
+{
+    if ((size_t)(w->end - w->at) < size) {
+        w->overflow = true;
+        w->at = w->end;
+        return;
+    }
+    if (size)
+        memcpy(w->at, bytes, size);
+    w->at += size;
+}
+
+static inline void mqtt_write_u8(struct mqtt_writer *w, unsigned value)
+{
+    uint8_t byte = (uint8_t)value;
+
+    mqtt_write_bytes(w, &byte, 1);
+}
+
+static inline void mqtt_write_u16(struct mqtt_writer *w, unsigned value)
+{
+    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+
+    mqtt_write_bytes(w, bytes, 2);
+}
+
+static inline void mqtt_write_text(struct mqtt_writer *w, struct mqtt_span text)
+{
+    mqtt_write_u16(w, (unsigned)text.size);
+    mqtt_write_bytes(w, text.data, text.size);
+}
+
+#endif

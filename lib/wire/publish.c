@@ -1,0 +1,61 @@
+#include "wire/length.h"
+#include "wire/packet.h"
+
+uint32_t mqtt_publish_length(const struct mqtt_message *message)
+{
+    /* Checked by parts, so that no sum can wrap. */
+    if (message->payload.size > MQTT_LENGTH_MAX)
+        return MQTT_LENGTH_MAX + 1;
+    return 2 + (uint32_t)message->topic_name.size + (message->qos ? 2u : 0u) +
+           (uint32_t)message->payload.size;
+}
+
+static unsigned first_byte(const struct mqtt_message *message)
+{
+    return (unsigned)MQTT_PUBLISH << 4 | (unsigned)message->qos << 1 |
+           (message->retain ? MQTT_FLAG_RETAIN : 0u);
+}
+
+void mqtt_publish_put(struct mqtt_ring_cursor *cursor,
+                      const struct mqtt_message *message, uint16_t identifier,
+                      uint32_t length)
+{
+    uint8_t head[7];
+    unsigned n = 1;
+
+    head[0] = (uint8_t)first_byte(message);
+    n += mqtt_length_write(head + n, length);
+    head[n++] = (uint8_t)(message->topic_name.size >> 8);
+    head[n++] = (uint8_t)message->topic_name.size;
+    mqtt_ring_put(cursor, head, n);
+    mqtt_ring_put(cursor, message->topic_name.data, message->topic_name.size);
+    if (message->qos) {
+        head[0] = (uint8_t)(identifier >> 8);
+        head[1] = (uint8_t)identifier;
+        mqtt_ring_put(cursor, head, 2);
+    }
+    if (message->payload.size)
+        mqtt_ring_put(cursor, message->payload.data, message->payload.size);
+}
+
+enum mqtt_error mqtt_publish_read(struct mqtt_reader *r, uint8_t first,
+                                  struct mqtt_message *message,
+                                  uint16_t *identifier)
+{
+    unsigned qos = mqtt_publish_qos(first);
+
+    message->topic_name = mqtt_read_text(r);
+    *identifier = qos ? mqtt_read_u16(r) : 0;
+    if (r->overflow)
+        return MQTT_ERR_TRUNCATED;
+    if (!mqtt_topic_name_valid(message->topic_name))
+        return MQTT_ERR_RECEIVED_TOPIC; /* [3.1.1 MQTT-3.3.2-2] */
+    if (qos && !*identifier)
+        return MQTT_ERR_PACKET_IDENTIFIER; /* [3.1.1 MQTT-2.3.1-1] */
+    message->payload.data = r->at;
+    message->payload.size = (size_t)(r->end - r->at);
+    message->qos = (enum mqtt_qos)qos;
+    message->retain = first & MQTT_FLAG_RETAIN;
+    message->dup = (first & MQTT_FLAG_DUP) != 0;
+    return MQTT_OK;
+}
