@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,9 +62,11 @@ def build(count, kind):
                        '-Dtests=enabled', *options], log, CC=c, CXX=cpp)
     else:
         status = 0
-    status = status or call(['ninja', '-C', folder], log)
+    status = status or call(['ninja', '-C', folder, '-k0'], log)
     if status:
-        count.add('FAILED', f'{name}: build', '\n' + log.read_text()[-8000:])
+        said = [line for line in log.read_text().splitlines()
+                if not re.match(r'\[\d+/\d+\]', line)]
+        count.add('FAILED', f'{name}: build', '\n'.join(['', *said])[-8000:])
         return None
     count.add('passed', f'{name}: build')
     return folder
