@@ -10,6 +10,7 @@ import json
 import re
 
 CASE = re.compile(r'<testcase name="([^"]*)"[^>]*>(.*?)</testcase>', re.S)
+MARKUP = re.compile(r'</?failure>|<!\[CDATA\[|\]\]>')
 LINE = re.compile(r'^(passed|FAILED|skipped) +(\S.*)$', re.M)
 # Failures that are listed again at the end.
 MOST = 40
@@ -74,8 +75,7 @@ def cmocka_cases(text):
         if '<skipped' in body:
             yield 'skipped', name, reasons.pop(0) if reasons else ''
         elif body.strip():
-            yield 'FAILED', name, re.sub('<[^>]*CDATA\\[|]]>.*', '',
-                                         body.strip())
+            yield 'FAILED', name, MARKUP.sub('', body).strip()
         else:
             yield 'passed', name, ''
 
