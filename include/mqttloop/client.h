@@ -273,12 +273,12 @@ struct mqtt_client {
     bool *destroyed_;                    /* a flag on the stack of dispatch */
     void *driver_;
     void (*requested_)(void *driver);
+    mqtt_time (*clock_)(void *driver);
     const char *detail_;
     mqtt_time now_;
     mqtt_time next_;     /* try, or end of opening, or of ending */
     mqtt_time drain_by_; /* the end of draining */
     mqtt_time connected_at_;
-    uint32_t drain_ms_;
     uint16_t server_index_, tries_, answers_left_;
     uint8_t state_, reason_code_;
     int8_t why_; /* enum mqtt_error */
@@ -467,12 +467,14 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now);
 mqtt_time mqtt_client_deadline(const struct mqtt_client *client);
 
 /**
- * A driver's wish to be told of requests: `requested(driver)` is called,
- * perhaps often, when bytes or wants may have come up outside of its turn. It
- * is a hook. NULL: none.
+ * A driver's wishes: `requested(driver)` is called, perhaps often, when bytes
+ * or wants may have come up outside of its turn; `clock(driver)` is asked for
+ * the time by requests that set a deadline. Both are hooks, and may be NULL.
+ * Without a clock, tick before such requests.
  */
 void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
-                            void (*requested)(void *driver));
+                            void (*requested)(void *driver),
+                            mqtt_time (*clock)(void *driver));
 
 #ifdef __cplusplus
 }

@@ -74,6 +74,7 @@ void mqtt_client_destroy(struct mqtt_client *client)
     client->state_ = MQTT_CLIENT_STOPPED;
     client->lost_ = false;
     client->requested_ = NULL;
+    client->clock_ = NULL;
 }
 
 enum mqtt_client_state mqtt_client_state(const struct mqtt_client *client)
@@ -82,10 +83,19 @@ enum mqtt_client_state mqtt_client_state(const struct mqtt_client *client)
 }
 
 void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
-                            void (*requested)(void *driver))
+                            void (*requested)(void *driver),
+                            mqtt_time (*clock)(void *driver))
 {
     client->driver_ = driver;
     client->requested_ = requested;
+    client->clock_ = clock;
+    client->notified_ = false;
+}
+
+void mqtt_client_ask_time(struct mqtt_client *c)
+{
+    if (c->clock_)
+        c->now_ = c->engine_.now_ = c->clock_(c->driver_);
 }
 
 /* -- from state to state ------------------------------------------------------ */
@@ -130,7 +140,7 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
     return config->protocol->connect_check(&c->options_);
 }
 
-static void start_opening(struct mqtt_client *c)
+void mqtt_client_start_opening(struct mqtt_client *c)
 {
     enum mqtt_error error;
 
@@ -296,20 +306,26 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
 
 /* -- ending ------------------------------------------------------------------- */
 
+void mqtt_client_end_connection(struct mqtt_client *c)
+{
+    mqtt_engine_disconnect(&c->engine_);
+    c->ending_ = true;
+    c->next_ =
+        c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+}
+
 void mqtt_client_end_now(struct mqtt_client *c)
 {
     c->draining_ = false;
     c->drain_by_ = MQTT_NEVER;
     if (c->lost_ || c->ending_)
         return;
-    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_RETRY)) {
+    if (running(c))
+        mqtt_client_end_connection(c);
+    else if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_RETRY))
         attempt_failed(c, MQTT_OK);
-    } else if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_OPEN)) {
+    else if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_OPEN))
         mqtt_client_give_up(c, MQTT_OK);
-    } else if (running(c)) {
-        mqtt_engine_disconnect(&c->engine_);
-        c->next_ = MQTT_NEVER; /* tick makes a moment of it */
-    }
     c->ending_ = true;
 }
 
@@ -325,21 +341,11 @@ void mqtt_client_drain(struct mqtt_client *c)
 
 /* -- time ---------------------------------------------------------------------- */
 
-/* Requests have no clock: what they begin gets its deadline at the next tick. */
-static void set_late_deadlines(struct mqtt_client *c)
-{
-    if (c->draining_ && c->drain_by_ == MQTT_NEVER)
-        c->drain_by_ = c->now_ + c->drain_ms_;
-    if (c->ending_ && running(c) && c->next_ == MQTT_NEVER)
-        c->next_ =
-            c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
-}
-
 static void next_passed(struct mqtt_client *c)
 {
     switch ((enum mqtt_client_state)c->state_) {
     case MQTT_CLIENT_AWAIT_RETRY:
-        start_opening(c);
+        mqtt_client_start_opening(c);
         break;
     case MQTT_CLIENT_AWAIT_OPEN:
         mqtt_client_give_up(c, MQTT_ERR_OPEN_TIMEOUT);
@@ -361,15 +367,14 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
 {
     client->now_ = now;
     client->engine_.now_ = now;
+    client->notified_ = false;
     if (client->lost_)
         return;
-    set_late_deadlines(client);
     if (running(client))
         mqtt_engine_tick(&client->engine_, now);
     mqtt_client_follow_engine(client);
     if (client->draining_ && client->drain_by_ <= now)
         mqtt_client_end_now(client);
-    set_late_deadlines(client);
     if (client->next_ <= now)
         next_passed(client);
 }
@@ -386,12 +391,9 @@ mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
     if (mqtt_client_is(c, MQTT_CLIENT_STOPPED) || c->lost_)
         return MQTT_NEVER;
     if (c->draining_)
-        at = c->drain_by_ == MQTT_NEVER ? c->now_ : c->drain_by_;
-    if (!running(c))
-        return mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE)
-                   ? at
-                   : earlier(at, c->next_);
-    if (c->ending_)
-        at = earlier(at, c->next_ == MQTT_NEVER ? c->now_ : c->next_);
-    return earlier(at, mqtt_engine_deadline(&c->engine_));
+        at = c->drain_by_;
+    if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
+        (!running(c) || c->ending_))
+        at = earlier(at, c->next_);
+    return running(c) ? earlier(at, mqtt_engine_deadline(&c->engine_)) : at;
 }

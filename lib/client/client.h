@@ -31,8 +31,14 @@ static inline void mqtt_client_notify(struct mqtt_client *c)
     c->requested_(c->driver_);
 }
 
+/* A request is about to set a deadline: the time of the last turn may be long
+ * ago. */
+void mqtt_client_ask_time(struct mqtt_client *c);
+
 void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
                        enum mqtt_error why);
+/* Have the driver open a network connection, to the next server. */
+void mqtt_client_start_opening(struct mqtt_client *c);
 /* Have the driver close the network connection, because of `why`. */
 void mqtt_client_give_up(struct mqtt_client *c, enum mqtt_error why);
 /* The engine may have failed or ended since: follow it. */
@@ -42,6 +48,8 @@ void mqtt_client_follow_engine(struct mqtt_client *c);
 bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event);
 /* DISCONNECT leaves, if nothing is to be waited for any more. */
 void mqtt_client_drain(struct mqtt_client *c);
+/* Have DISCONNECT leave, and give the server a time to end. */
+void mqtt_client_end_connection(struct mqtt_client *c);
 /* Stop what goes on, in whatever state. */
 void mqtt_client_end_now(struct mqtt_client *c);
 

@@ -12,9 +12,7 @@ static bool connected(struct mqtt_client *c, struct mqtt_event *event)
     if (!event->session_present)
         mqtt_subscriptions_renew(c);
     if (c->wiping_) {
-        mqtt_engine_disconnect(&c->engine_);
-        c->ending_ = true;
-        c->next_ = MQTT_NEVER;
+        mqtt_client_end_connection(c);
         return false;
     }
     c->session_held_ = true;

@@ -5,32 +5,36 @@
 
 enum mqtt_error mqtt_connect(struct mqtt_client *client)
 {
-    bool ending =
-        !client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_STOPPED);
+    bool stopped, waiting;
 
-    if (client->wanted_ && !mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY))
+    if (!client)
+        return MQTT_ERR_ARGUMENT;
+    stopped = mqtt_client_is(client, MQTT_CLIENT_STOPPED);
+    waiting = mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY);
+    if (client->wanted_ && !waiting)
         return MQTT_ERR_STATE;
+    mqtt_client_ask_time(client);
     client->wanted_ = true;
     client->draining_ = false;
     client->drain_by_ = MQTT_NEVER;
-    if (!ending || mqtt_client_is(client, MQTT_CLIENT_AWAIT_RETRY)) {
-        if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
-            client->tries_ = 0;
-        client->next_ = 0; /* at the next tick */
-        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_RETRY, MQTT_OK);
-    }
+    if (stopped)
+        client->tries_ = 0;
+    if (stopped || waiting)
+        mqtt_client_start_opening(client);
     mqtt_client_notify(client);
     return MQTT_OK;
 }
 
 enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
 {
+    if (!client)
+        return MQTT_ERR_ARGUMENT;
     if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
         return MQTT_ERR_STATE;
+    mqtt_client_ask_time(client);
     client->wanted_ = false;
     client->draining_ = timeout_ms != 0;
-    client->drain_ms_ = timeout_ms;
-    client->drain_by_ = MQTT_NEVER;
+    client->drain_by_ = timeout_ms ? client->now_ + timeout_ms : MQTT_NEVER;
     if (timeout_ms)
         mqtt_client_drain(client);
     else
@@ -58,7 +62,7 @@ enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
     uint16_t identifier = 0;
     enum mqtt_error error;
 
-    if (!message)
+    if (!client || !message)
         return MQTT_ERR_ARGUMENT;
     error = publish_allowed(client, message->qos);
     if (!error)

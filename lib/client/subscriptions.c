@@ -45,7 +45,7 @@ static void append(struct mqtt_client *c,
 enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
                                struct mqtt_subscription *subscription)
 {
-    if (!subscription)
+    if (!client || !subscription)
         return MQTT_ERR_ARGUMENT;
     if (subscription->state_ != MQTT_SUBSCRIPTION_NONE)
         return MQTT_ERR_STATE;
@@ -96,7 +96,9 @@ static void leave(struct mqtt_client *c, struct mqtt_subscription *s)
 enum mqtt_error mqtt_unsubscribe(struct mqtt_client *client,
                                  struct mqtt_subscription *subscription)
 {
-    if (!subscription || !registered(client, subscription) ||
+    if (!client || !subscription)
+        return MQTT_ERR_ARGUMENT;
+    if (!registered(client, subscription) ||
         !mqtt_subscription_live(subscription))
         return MQTT_ERR_STATE;
     if (subscription->state_ == MQTT_SUBSCRIPTION_ASKED)

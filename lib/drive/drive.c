@@ -17,6 +17,13 @@ static void requested(void *driver)
     d->reactor_->ops->wake_at(d->reactor_, 0);
 }
 
+static mqtt_time clock_of(void *driver)
+{
+    struct mqtt_drive *d = driver;
+
+    return d->reactor_ ? d->reactor_->ops->now(d->reactor_) : d->client_->now_;
+}
+
 void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
                      struct mqtt_transport *transport,
                      struct mqtt_reactor *reactor)
@@ -29,7 +36,7 @@ void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
     drive->turning_ = drive->finished_ = false;
     drive->lent_ = NULL;
     drive->lent_size_ = 0;
-    mqtt_client_set_driver(client, drive, requested);
+    mqtt_client_set_driver(client, drive, requested, clock_of);
     mqtt_drive_attach(drive, reactor);
 }
 
@@ -70,7 +77,7 @@ void mqtt_drive_end(struct mqtt_drive *drive)
     drive->transport_->ops->close(drive->transport_);
     drive->link_ = LINK_CLOSED;
     mqtt_drive_attach(drive, NULL);
-    mqtt_client_set_driver(drive->client_, NULL, NULL);
+    mqtt_client_set_driver(drive->client_, NULL, NULL, NULL);
 }
 
 void mqtt_drive_ready(struct mqtt_drive *drive, unsigned slot, unsigned mask)

@@ -77,6 +77,9 @@ bool mqtt_engine_stage(struct mqtt_engine *e, const uint8_t *packet,
 bool mqtt_engine_stage_ack(struct mqtt_engine *e, enum mqtt_packet_type type,
                            uint16_t identifier);
 
+/* PUBREL for each PUBREC that came, while there is room. */
+void mqtt_engine_stage_pubrels(struct mqtt_engine *e);
+
 /* The borrowed message has been processed: acknowledge it. */
 bool mqtt_engine_settle(struct mqtt_engine *e);
 void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
@@ -97,8 +100,10 @@ enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
 void mqtt_keep_alive_begin(struct mqtt_engine *e);
 /* Bytes have left. */
 void mqtt_keep_alive_sent(struct mqtt_engine *e);
-/* A packet is not whole: it has a time to become so. */
-void mqtt_engine_packet_began(struct mqtt_engine *e);
+/* A packet of which `size` bytes have come is not whole: it has a time to
+ * become so, which each byte extends. */
+#define MQTT_MS_PER_BYTE 8
+void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size);
 /* The packet that was waited for is whole. */
 void mqtt_engine_packet_ended(struct mqtt_engine *e);
 

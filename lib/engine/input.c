@@ -55,7 +55,7 @@ void mqtt_engine_input_done(struct mqtt_engine *e, size_t size)
     e->input_.end_ += (uint32_t)size;
     e->last_received_ = e->now_;
     if (e->packet_by_ != MQTT_NEVER)
-        e->packet_by_ += 8 * size;
+        e->packet_by_ += size * MQTT_MS_PER_BYTE;
 }
 
 void mqtt_engine_input_keep(struct mqtt_engine *e)
@@ -128,7 +128,7 @@ static enum mqtt_error read_packet(struct mqtt_engine *e, bool *found,
         return mqtt_oversize_begin(e, packet[0], 1 + (uint32_t)n, length);
     }
     if (!n || available < 1 + (uint32_t)n + length) {
-        mqtt_engine_packet_began(e);
+        mqtt_engine_packet_began(e, available);
         return MQTT_OK;
     }
     *found = true;

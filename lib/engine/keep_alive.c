@@ -51,12 +51,13 @@ void mqtt_keep_alive_begin(struct mqtt_engine *e)
     e->last_sent_ = e->last_received_ = e->now_;
 }
 
-void mqtt_engine_packet_began(struct mqtt_engine *e)
+void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size)
 {
     uint32_t timeout = e->config_->packet_timeout_ms;
 
     if (e->packet_by_ == MQTT_NEVER && !e->cut_)
-        e->packet_by_ = e->now_ + (timeout ? timeout : PACKET_TIMEOUT_MS);
+        e->packet_by_ = e->now_ + (timeout ? timeout : PACKET_TIMEOUT_MS) +
+                        (mqtt_time)size * MQTT_MS_PER_BYTE;
 }
 
 void mqtt_engine_packet_ended(struct mqtt_engine *e)

@@ -39,7 +39,7 @@ static bool stage_empty(struct mqtt_engine *e, enum mqtt_packet_type type)
     return mqtt_engine_stage(e, packet, sizeof packet);
 }
 
-static void stage_pubrels(struct mqtt_engine *e)
+void mqtt_engine_stage_pubrels(struct mqtt_engine *e)
 {
     uint16_t identifier;
 
@@ -52,7 +52,7 @@ static void stage_pubrels(struct mqtt_engine *e)
 static void stage_what_is_due(struct mqtt_engine *e)
 {
     if (e->state_ == MQTT_ENGINE_OPEN)
-        stage_pubrels(e);
+        mqtt_engine_stage_pubrels(e);
     if (e->ping_due_ && stage_empty(e, MQTT_PINGREQ)) {
         e->ping_due_ = false;
         MQTT_COUNT(e->config_->statistics, pings_sent);

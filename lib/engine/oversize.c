@@ -127,6 +127,7 @@ enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
     if (o->step_ == FINISH)
         return finish(e, event);
     *progress = false;
-    mqtt_engine_packet_began(e);
+    mqtt_engine_packet_began(e, o->size_ - o->left_ + e->input_.end_ -
+                                    e->input_.begin_);
     return MQTT_OK;
 }

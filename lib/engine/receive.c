@@ -126,6 +126,7 @@ enum mqtt_error mqtt_receive_ack(struct mqtt_engine *e, uint8_t first_byte,
         return MQTT_ERR_ACKNOWLEDGEMENT;
     case MQTT_ACK_STEP:
         e->healthy_ = true;
+        mqtt_engine_stage_pubrels(e);
         return MQTT_OK;
     case MQTT_ACK_END:
         break;

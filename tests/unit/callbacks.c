@@ -532,7 +532,7 @@ static void test_requests_are_told_to_the_driver(void **state)
     callbacks_setup(s);
     requests = 0;
     start(s);
-    mqtt_client_set_driver(&s->client, &requests, requested);
+    mqtt_client_set_driver(&s->client, &requests, requested, NULL);
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
     assert_true(was_requested());
     server_accepts(s);
@@ -554,7 +554,7 @@ static void test_requests_are_told_to_the_driver(void **state)
     requests = 0;
     assert_int_equal(mqtt_disconnect(&s->client, 0), MQTT_OK);
     assert_true(was_requested());
-    mqtt_client_set_driver(&s->client, NULL, NULL);
+    mqtt_client_set_driver(&s->client, NULL, NULL, NULL);
 }
 
 int main(void)
