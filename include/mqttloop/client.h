@@ -215,8 +215,11 @@ struct mqtt_config {
     uint32_t healthy_after_ms;
 
     /** QoS 1 and 2 messages sent and not yet acknowledged, at most; 0: as
-     * many as there are slots. */
+     * many as there are slots. The others wait their turn in the outbox. */
     uint16_t send_maximum;
+    /** Of these, QoS 2; 0: 20. A server of 3.1.1 cannot say how many it
+     * takes: mosquitto 2.0 acknowledges what exceeds its 20, and loses it. */
+    uint16_t send_maximum_qos2;
     /** Accept QoS 0 while disconnected, and keep over a cut what was not yet
      * sent. Otherwise: MQTT_ERR_OFFLINE, and dropped. */
     bool keep_qos0;

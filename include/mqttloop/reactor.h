@@ -30,8 +30,9 @@ struct mqtt_reactor_ops {
      * hang-up count as readiness for all of the mask. */
     void (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
                   unsigned mask);
-    /** One alarm, replacing the last, on the clock of now(); a moment that is
-     * past rings in the next turn of the loop; MQTT_NEVER: none. */
+    /** One alarm, replacing the last, on the clock of now(), which must not
+     * ring before; a moment that is past rings in the next turn of the loop;
+     * MQTT_NEVER: none. */
     void (*wake_at)(struct mqtt_reactor *self, mqtt_time at);
     mqtt_time (*now)(struct mqtt_reactor *self);
     /** Wait until something is ready or `until` (MQTT_NEVER: for ever; past:

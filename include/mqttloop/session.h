@@ -123,6 +123,7 @@ struct mqtt_session {
     uint16_t reserved_identifier_; /* of the SUBSCRIBE or UNSUBSCRIBE */
     uint16_t pubrel_due_;          /* first of pubrels_ not sent yet */
     uint16_t quota_, send_maximum_;
+    uint16_t quota_qos2_, send_maximum_qos2_;
     uint32_t room_wanted_; /* bytes that were refused; 0: none */
     bool connected_, slot_wanted_, compaction_futile_;
 };

@@ -119,14 +119,41 @@ void mqtt_outbox_sent(struct mqtt_session *s, uint32_t size)
     s->compaction_futile_ = false;
 }
 
+bool mqtt_outbox_take_quota(struct mqtt_session *s, unsigned qos)
+{
+    if (!qos)
+        return true;
+    if (!s->quota_ || (qos == 2 && !s->quota_qos2_))
+        return false;
+    s->quota_--;
+    if (qos == 2)
+        s->quota_qos2_--;
+    return true;
+}
+
+void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos)
+{
+    if (s->quota_ < s->send_maximum_)
+        s->quota_++;
+    if (qos == 2 && s->quota_qos2_ < s->send_maximum_qos2_)
+        s->quota_qos2_++;
+}
+
+void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels)
+{
+    s->quota_ = s->send_maximum_;
+    s->quota_qos2_ = pubrels < s->send_maximum_qos2_
+                         ? (uint16_t)(s->send_maximum_qos2_ - pubrels)
+                         : 0;
+}
+
 void mqtt_outbox_release(struct mqtt_session *s)
 {
     while (s->ready_ != s->tail_) {
-        if (mqtt_publish_qos(*mqtt_ring_at(&s->ring_, s->ready_))) {
-            if (!s->quota_)
-                return;
-            s->quota_--;
-        }
+        unsigned qos = mqtt_publish_qos(*mqtt_ring_at(&s->ring_, s->ready_));
+
+        if (!mqtt_outbox_take_quota(s, qos))
+            return;
         s->ready_ = mqtt_ring_add(&s->ring_, s->ready_,
                                   mqtt_ring_packet_size(&s->ring_, s->ready_));
     }

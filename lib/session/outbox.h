@@ -32,6 +32,14 @@ const void *mqtt_outbox_next(const struct mqtt_session *s, uint32_t limit,
                              size_t *size);
 void mqtt_outbox_sent(struct mqtt_session *s, uint32_t size);
 
+/* Whether one more PUBLISH of this QoS may be in flight; then it is counted. */
+bool mqtt_outbox_take_quota(struct mqtt_session *s, unsigned qos);
+/* One less is in flight. */
+void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos);
+/* Nothing is in flight but `pubrels` exchanges that wait for PUBCOMP: they
+ * take no quota [5.0, section 4.9], but count for QoS 2. */
+void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels);
+
 /* Let packets wait no more that the quota allows. */
 void mqtt_outbox_release(struct mqtt_session *s);
 

@@ -120,11 +120,21 @@ static void count_resent(struct mqtt_session *s)
             s->statistics_->messages_resent++;
 }
 
+static uint16_t count_pubrels(const struct mqtt_session *s)
+{
+    uint16_t count = 0;
+
+    for (uint16_t i = s->pubrels_.first_; i != MQTT_NO_SLOT;
+         i = s->slots_[i].next_)
+        count++;
+    return count;
+}
+
 void mqtt_session_begin(struct mqtt_session *s)
 {
     if (s->statistics_)
         count_resent(s);
-    s->quota_ = s->send_maximum_;
+    mqtt_outbox_reset_quota(s, count_pubrels(s));
     s->connected_ = true;
     mqtt_outbox_release(s);
 }

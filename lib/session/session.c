@@ -7,6 +7,7 @@
 
 #define OUTBOX_MAX (1u << 30)
 #define SLOTS_MAX 32768u
+#define SEND_MAXIMUM_QOS2 20
 
 static bool memory_valid(const struct mqtt_memory *memory)
 {
@@ -47,6 +48,9 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     s->received_.list_ = memory->received_list;
     s->received_.capacity_ = (uint16_t)memory->received_count;
     s->send_maximum_ = config->send_maximum ? config->send_maximum : 65535;
+    s->send_maximum_qos2_ = config->send_maximum_qos2
+                                ? config->send_maximum_qos2
+                                : SEND_MAXIMUM_QOS2;
     s->statistics_ = config->statistics;
     init_lists(s);
     return MQTT_OK;
@@ -81,14 +85,9 @@ static enum mqtt_error check(const struct mqtt_session *s,
 static void release_new(struct mqtt_session *s, uint32_t old_tail,
                         enum mqtt_qos qos)
 {
-    if (!s->connected_ || s->ready_ != old_tail)
-        return;
-    if (qos) {
-        if (!s->quota_)
-            return;
-        s->quota_--;
-    }
-    s->ready_ = s->tail_;
+    if (s->connected_ && s->ready_ == old_tail &&
+        mqtt_outbox_take_quota(s, (unsigned)qos))
+        s->ready_ = s->tail_;
 }
 
 static void put(struct mqtt_session *s, const struct mqtt_message *message,
@@ -169,10 +168,9 @@ static enum mqtt_acknowledged end_exchange(struct mqtt_session *s,
                                            struct mqtt_slot_list *list,
                                            struct mqtt_slot *slot)
 {
+    mqtt_outbox_return_quota(s, slot->flags_ & MQTT_SLOT_QOS2 ? 2 : 1);
     mqtt_slot_free(s, list, slot);
     s->compaction_futile_ = false;
-    if (s->quota_ < s->send_maximum_)
-        s->quota_++;
     mqtt_outbox_release(s);
     MQTT_COUNT(s->statistics_, messages_acknowledged);
     return MQTT_ACK_END;

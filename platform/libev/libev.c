@@ -1,10 +1,9 @@
 #include <mqttloop/libev.h>
-
 #include <time.h>
 
+/* Masks are passed on as they are. */
 #define BOTH (EV_READ | EV_WRITE)
-_Static_assert(BOTH == (MQTT_READ | MQTT_WRITE) && EV_READ == (int)MQTT_READ,
-               "masks are passed on as they are");
+_Static_assert(EV_READ == (int)MQTT_READ && EV_WRITE == (int)MQTT_WRITE, "");
 
 static struct mqtt_libev *of(struct mqtt_reactor *reactor)
 {
@@ -36,14 +35,15 @@ static mqtt_time now(struct mqtt_reactor *self)
     return (mqtt_time)at.tv_sec * 1000 + (mqtt_time)at.tv_nsec / 1000000;
 }
 
-/* libev counts from the start of its iteration: if that was long ago, the
- * alarm comes early, and the turn sets it again for the rest. */
+/* libev counts from its own idea of now, which may be long past. */
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)
 {
     struct mqtt_libev *adapter = of(self);
     mqtt_time past = now(self), after_ms = at > past ? at - past : 0;
 
     ev_timer_stop(adapter->loop_, &adapter->alarm_);
+    if (after_ms > 0 && at != MQTT_NEVER)
+        ev_now_update(adapter->loop_);
     ev_timer_set(&adapter->alarm_, (double)after_ms / 1000, 0.);
     if (at != MQTT_NEVER)
         ev_timer_start(adapter->loop_, &adapter->alarm_);

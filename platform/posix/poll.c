@@ -62,25 +62,38 @@ static unsigned readiness(const struct pollfd *entry, unsigned mask)
     return ready;
 }
 
-/* A slot that is not watched has descriptor -1, which poll(2) passes over. */
+/* Only what is watched: poll(2) refuses more entries than the process may
+ * have descriptors. The number of them; slots[] says whose each is. */
+static nfds_t collect(const struct mqtt_poll *poller, struct pollfd *entries,
+                      unsigned *slots)
+{
+    nfds_t count = 0;
+
+    for (unsigned slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
+        if (!poller->masks_[slot])
+            continue;
+        slots[count] = slot;
+        entries[count++] =
+            polled(poller->descriptors_[slot], poller->masks_[slot]);
+    }
+    return count;
+}
+
 static enum mqtt_error wait_until(struct mqtt_reactor *self, mqtt_time until)
 {
     struct mqtt_poll *poller = (struct mqtt_poll *)self;
     struct pollfd entries[MQTT_REACTOR_SLOTS];
-    unsigned slot, ready;
+    unsigned slots[MQTT_REACTOR_SLOTS], ready;
+    nfds_t count = collect(poller, entries, slots);
 
     if (poller->alarm_ < until)
         until = poller->alarm_;
-    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
-        entries[slot] =
-            polled(poller->masks_[slot] ? poller->descriptors_[slot] : -1,
-                   poller->masks_[slot]);
-    if (poll(entries, MQTT_REACTOR_SLOTS, timeout_until(until)) < 0)
+    if (poll(entries, count, timeout_until(until)) < 0)
         return errno == EINTR ? MQTT_ERR_INTERRUPTED : MQTT_ERR_SYSTEM;
-    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
-        ready = readiness(&entries[slot], poller->masks_[slot]);
+    for (nfds_t i = 0; i < count; i++) {
+        ready = readiness(&entries[i], poller->masks_[slots[i]]);
         if (ready)
-            mqtt_drive_ready(poller->drive_, slot, ready);
+            mqtt_drive_ready(poller->drive_, slots[i], ready);
     }
     return MQTT_OK;
 }

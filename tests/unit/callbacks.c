@@ -102,6 +102,7 @@ static void test_messages_go_to_their_subscription(void **state)
     callbacks_setup(s);
     connected(s);
     expect_called(s, NULL, "default ");
+    expect_packet(s, 0x40, 77);
     subscribed(s, &a);
     expect_called(s, NULL, "a ");
 }
@@ -388,7 +389,6 @@ static void test_a_callback_connects_again(void **state)
     connected(s);
     mqtt_client_closed(&s->client, MQTT_ERR_CLOSED, NULL);
     assert_int_equal(dispatch(s), 1);
-    expect_wants(s, MQTT_WANT_OPEN);
     server_accepts(s);
     expect_packet(s, 0x10, 0);
 }
@@ -516,11 +516,14 @@ static void requested(void *driver)
     requests++;
 }
 
-static bool was_requested(void)
+/* It was told since the turn before; and here is another turn. */
+static bool was_requested(struct script *s)
 {
     bool was = requests > 0;
 
     requests = 0;
+    elapse(s, 0);
+    discard_sent(s);
     return was;
 }
 
@@ -534,27 +537,66 @@ static void test_requests_are_told_to_the_driver(void **state)
     start(s);
     mqtt_client_set_driver(&s->client, &requests, requested, NULL);
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
-    assert_true(was_requested());
+    assert_true(was_requested(s));
     server_accepts(s);
     discard_sent(s);
     server_connack(s, 0, 0);
     pull(s, MQTT_EVENT_CONNECTED);
-    requests = 0;
+    was_requested(s);
     publish(s, "a", "", MQTT_QOS_0);
-    assert_true(was_requested());
-    discard_sent(s);
+    assert_true(was_requested(s));
     publish(s, "a", "", MQTT_QOS_1);
-    assert_true(was_requested());
-    discard_sent(s);
+    assert_true(was_requested(s));
     assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
-    assert_true(was_requested());
-    discard_sent(s);
+    assert_true(was_requested(s));
+    server_suback(s, 2, 0);
+    pull(s, MQTT_EVENT_SUBSCRIBED);
+    was_requested(s);
     assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
-    discard_sent(s);
-    requests = 0;
+    assert_true(was_requested(s));
     assert_int_equal(mqtt_disconnect(&s->client, 0), MQTT_OK);
-    assert_true(was_requested());
+    assert_true(was_requested(s));
+}
+
+static void test_after_set_driver_null_nobody_is_told(void **state)
+{
+    struct script *s = *state;
+
+    callbacks_setup(s);
+    connected(s);
+    mqtt_client_set_driver(&s->client, &requests, requested, NULL);
     mqtt_client_set_driver(&s->client, NULL, NULL, NULL);
+    requests = 0;
+    publish(s, "a", "", MQTT_QOS_1);
+    assert_int_equal(requests, 0);
+}
+
+static mqtt_time later(void *driver)
+{
+    return *(mqtt_time *)driver;
+}
+
+/* The last turn may be long ago when a request is made. */
+static void test_requests_ask_the_clock_of_the_driver(void **state)
+{
+    struct script *s = *state;
+    mqtt_time clock = s->now + 1000;
+
+    callbacks_setup(s);
+    start(s);
+    mqtt_client_set_driver(&s->client, &clock, NULL, later);
+    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    expect_deadline(s, 1000 + 30000);
+    server_accepts(s);
+    discard_sent(s);
+    server_connack(s, 0, 0);
+    pull(s, MQTT_EVENT_CONNECTED);
+    publish_sent(s, "a", "", MQTT_QOS_1);
+    clock += 500;
+    assert_int_equal(mqtt_disconnect(&s->client, 7000), MQTT_OK);
+    expect_deadline(s, 1500 + 7000);
+    assert_int_equal(mqtt_disconnect(&s->client, 0), MQTT_OK);
+    expect_deadline(s, 1500 + 500);
 }
 
 int main(void)
@@ -584,6 +626,8 @@ int main(void)
         script_test(test_destroying_says_and_sends_nothing),
         script_test(test_dispatch_inside_is_refused),
         script_test(test_requests_are_told_to_the_driver),
+        script_test(test_after_set_driver_null_nobody_is_told),
+        script_test(test_requests_ask_the_clock_of_the_driver),
     };
 
     return script_run("callbacks", tests);

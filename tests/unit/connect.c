@@ -12,7 +12,7 @@ static void test_connect_is_all_that_leaves_first(void **state)
     start(s);
     expect_wants(s, MQTT_WANT_NOTHING);
     expect_no_deadline(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     expect_nothing_sent(s);
     server_accepts(s);
     expect_bytes(s, 0x10,                  /* CONNECT */
@@ -227,8 +227,6 @@ static void test_init_refuses_what_is_missing(void **state)
     s->config = good;
     s->server.address = NULL;
     expect_refused(s, MQTT_ERR_SERVER);
-    s->server.address = "";
-    expect_refused(s, MQTT_ERR_SERVER);
 }
 
 static void test_init_refuses_another_size_of_the_struct(void **state)
@@ -327,7 +325,7 @@ static void test_fields_of_65535_bytes_are_sent(void **state)
     static char text[65535];
     static const uint8_t begin[] = {
         0x10,                                  /* CONNECT */
-        0x8F, 0x80, 0x0C,                      /* remaining length: 196,623 */
+        0x8D, 0x80, 0x0C,                      /* remaining length: 196,621 */
         0x00, 0x04, 'M',  'Q', 'T', 'T', 0x04, /* protocol level */
         0xC0,                                  /* user name, password */
         0x00, 0x3C,                            /* keep alive */
@@ -337,16 +335,16 @@ static void test_fields_of_65535_bytes_are_sent(void **state)
     struct mqtt_span span = {text, sizeof(text)};
 
     memset(text, 'a', sizeof(text));
-    s->memory.control_size = 4 + 196623;
+    s->memory.control_size = 4 + 196621;
     s->config.connect.client_identifier = span;
     s->config.connect.user_name = span;
     s->config.connect.password = span;
     start(s);
     connects(s);
     if (s->wire == &wire_bytes)
-        return; /* 196,627 single bytes prove no more */
+        return; /* 196,625 single bytes prove no more */
     script_drain(s);
-    assert_int_equal(s->to_server.size, 4 + 196623);
+    assert_int_equal(s->to_server.size, 4 + 196621);
     assert_memory_equal(s->to_server.bytes, begin, sizeof(begin));
 }
 
@@ -441,7 +439,7 @@ static void test_reserved_bits_of_connack_are_fatal(void **state)
     }
 }
 
-/* [3.1.1 MQTT-3.2.2-4] */
+/* [3.1.1 MQTT-3.2.2-4]; it says nothing of the session that is held. */
 static void test_a_refusal_with_session_present_is_fatal(void **state)
 {
     struct script *s = *state;
@@ -450,7 +448,10 @@ static void test_a_refusal_with_session_present_is_fatal(void **state)
         start(s);
         connects(s);
         server_connack(s, 1, code);
-        expect_fatal(s, MQTT_ERR_CONNACK_FLAGS);
+        expect_fatal(s, MQTT_ERR_SESSION_PRESENT);
+        assert_int_equal(s->event.reason_code, code);
+        reopened(s);
+        assert_int_equal(expect_packet(s, 0x10, 0)->bytes[9], 0x00);
         script_restart(s);
     }
 }
@@ -539,7 +540,7 @@ static void test_no_network_connection_in_time(void **state)
     struct script *s = *state;
 
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     expect_wants(s, MQTT_WANT_OPEN);
     assert_int_equal(mqtt_client_state(&s->client), MQTT_CLIENT_AWAIT_OPEN);
     assert_string_equal(mqtt_client_server(&s->client)->address, "server.test");
@@ -585,7 +586,7 @@ static void test_timeouts_are_configured(void **state)
     s->config.open_timeout_ms = 7;
     s->config.connack_timeout_ms = 5;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     expect_deadline(s, 7);
     elapse(s, 6);
     server_accepts(s);
@@ -597,7 +598,7 @@ static void test_timeouts_are_configured(void **state)
 static void closed_with(struct script *s, enum mqtt_error why)
 {
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     mqtt_client_closed(&s->client, why, "no such host");
     expect_wants(s, MQTT_WANT_NOTHING);
     pull(s, MQTT_EVENT_DISCONNECTED);
@@ -641,12 +642,33 @@ static void test_a_refusal_counts_though_the_server_closed(void **state)
     expect_no_event(s);
 }
 
+static void test_a_fault_counts_though_the_server_closed(void **state)
+{
+    struct script *s = *state;
+
+    start(s);
+    connects(s);
+    server_connack(s, 0, 77);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    assert_int_equal(s->event.error, MQTT_ERR_CONNACK_CODE);
+    script_restart(s);
+    connected(s);
+    server_sends(s, 0xF0, 0x00);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    assert_int_equal(s->event.error, MQTT_ERR_PACKET_TYPE);
+    expect_no_event(s);
+}
+
 static void test_connect_twice_is_refused(void **state)
 {
     struct script *s = *state;
 
     start(s);
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    assert_int_equal(mqtt_connect(&s->client), MQTT_ERR_STATE);
+    elapse(s, 0);
     assert_int_equal(mqtt_connect(&s->client), MQTT_ERR_STATE);
     server_accepts(s);
     assert_int_equal(mqtt_connect(&s->client), MQTT_ERR_STATE);
@@ -721,6 +743,7 @@ int main(void)
         script_test(test_a_connection_that_fails_is_an_event),
         script_test(test_the_server_closes_instead_of_answering),
         script_test(test_a_refusal_counts_though_the_server_closed),
+        script_test(test_a_fault_counts_though_the_server_closed),
         script_test(test_connect_twice_is_refused),
         script_test(test_opened_and_closed_unasked_have_no_effect),
         script_test(test_no_bytes_move_without_a_connection),

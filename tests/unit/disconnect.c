@@ -109,6 +109,27 @@ static void test_nothing_follows_disconnect(void **state)
     assert_int_equal(try_publish(s, "a", "", MQTT_QOS_1), MQTT_ERR_STATE);
 }
 
+/* A message is borrowed when DISCONNECT begins to leave. */
+static void test_no_acknowledgement_follows_disconnect(void **state)
+{
+    struct script *s = *state;
+
+    for (size_t taken = 0; taken <= 2; taken++) {
+        connected(s);
+        server_publishes(s, 0x32, "a", 9, "x");
+        pull(s, MQTT_EVENT_MESSAGE);
+        s->blocked = true;
+        disconnect(s, 0);
+        network_takes(s, taken);
+        mqtt_client_output_buf(&s->client, &(size_t){0});
+        expect_no_event(s);
+        s->blocked = false;
+        script_drain(s);
+        assert_true(s->seen_disconnect);
+        script_restart(s);
+    }
+}
+
 static void test_a_packet_that_has_begun_is_finished_first(void **state)
 {
     struct script *s = *state;
@@ -191,7 +212,7 @@ static void test_disconnect_while_opening(void **state)
     struct script *s = *state;
 
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     disconnect(s, 0);
     driver_closes(s);
     expect_ended(s);
@@ -382,7 +403,7 @@ static void test_connect_takes_a_draining_disconnect_back(void **state)
     connected(s);
     publish_sent(s, "a", "1", MQTT_QOS_1);
     disconnect(s, 5000);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     publish_sent(s, "a", "2", MQTT_QOS_1);
     server_answers(s, 0x40, 1);
     expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
@@ -441,6 +462,7 @@ int main(void)
         script_test(test_end_timeout_is_configured),
         script_test(test_a_disconnect_that_cannot_leave_is_given_up),
         script_test(test_nothing_follows_disconnect),
+        script_test(test_no_acknowledgement_follows_disconnect),
         script_test(test_a_packet_that_has_begun_is_finished_first),
         script_test(test_what_is_unsent_stays_for_the_next_connect),
         script_test(test_who_is_stopped_cannot_disconnect),

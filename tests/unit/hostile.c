@@ -213,6 +213,28 @@ static void listen(struct script *s, struct verdict *verdict)
     fail_msg("it goes round for ever");
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* What was sent, sorted: the order between kinds depends on when the network
+ * takes it, and so does whether two PUBRELs of one message become one. */
+static void note_sent(struct verdict *verdict, struct script *s)
+{
+    static char lines[512][16];
+    size_t count = 0;
+
+    while (count < 512 && next_packet(s))
+        snprintf(lines[count++], sizeof(lines[0]), "%02x %u",
+                 s->packet.first_byte, s->packet.identifier);
+    qsort(lines, count, sizeof(lines[0]), compare_lines);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || memcmp(lines[i], "62", 2) != 0 ||
+            strcmp(lines[i], lines[i - 1]) != 0)
+            note(verdict, "sent %s\n", lines[i]);
+}
+
 struct plan {
     const struct wire *wire;
     size_t split; /* bytes of the first part */
@@ -234,10 +256,8 @@ static void converse(const struct situation *situation, const uint8_t *bytes,
         server_sends_span(s, bytes + plan.split, size - plan.split);
         listen(s, verdict);
     }
-    while (next_packet(s))
-        if (!verdict->error)
-            note(verdict, "sent %02x %u\n", s->packet.first_byte,
-                 s->packet.identifier);
+    if (!verdict->error) /* else an acknowledgement may have been cut off */
+        note_sent(verdict, s);
     note(verdict, "then %s\n",
          mqtt_client_state_text(mqtt_client_state(&s->client)));
     script_free(s);

@@ -56,7 +56,7 @@ static void test_a_life_in_states(void **state)
     watch_states(s);
     start(s);
     expect_watched("");
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     expect_watched("STOPPED>AWAIT_OPEN 0\n");
     server_accepts(s);
     expect_watched("AWAIT_OPEN>AWAIT_CONNACK 0\n");

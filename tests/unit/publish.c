@@ -124,19 +124,18 @@ static void test_the_short_call_publishes_the_same(void **state)
 static void test_a_payload_may_hold_any_byte(void **state)
 {
     struct script *s = *state;
-    uint8_t payload[256], expected[4 + 1 + 2 + 256] = {
-                              0x32, 0x85, 0x02, /* remaining length: 261 */
-                              0x00, 0x01, 'a',  0x00, 0x01};
+    uint8_t expected[8 + 256] = {0x32,            /* PUBLISH, QoS 1 */
+                                 0x85, 0x02,      /* remaining length: 261 */
+                                 0x00, 0x01, 'a', /* topic name */
+                                 0x00, 0x01};     /* packet identifier */
 
     for (unsigned i = 0; i < 256; i++)
-        payload[i] = expected[8 - 1 + i] = (uint8_t)i;
-    memmove(expected + 8, payload, 255);
+        expected[8 + i] = (uint8_t)i;
     connected(s);
     assert_int_equal(
-        mqtt_publish(&s->client, "a", payload, 255, MQTT_QOS_1, false),
+        mqtt_publish(&s->client, "a", expected + 8, 256, MQTT_QOS_1, false),
         MQTT_OK);
-    expected[1] = 0x84;
-    expect_span(s, expected, 8 + 255);
+    expect_span(s, expected, sizeof(expected));
 }
 
 static void test_a_byte_order_mark_is_part_of_the_topic(void **state)
@@ -247,8 +246,6 @@ static void test_null_is_refused(void **state)
 
     connected(s);
     assert_int_equal(mqtt_client_publish(&s->client, NULL, NULL),
-                     MQTT_ERR_ARGUMENT);
-    assert_int_equal(mqtt_client_publish(NULL, &message, NULL),
                      MQTT_ERR_ARGUMENT);
     assert_int_equal(mqtt_client_publish(&s->client, &message, NULL),
                      MQTT_ERR_ARGUMENT);
@@ -567,17 +564,21 @@ static void test_a_second_pubrec_is_answered_again(void **state)
 /* It stands in the outbox and no byte of it has left: nobody has it. */
 static void test_an_acknowledgement_of_what_was_not_sent(void **state)
 {
+    static const uint8_t kinds[] = {0x40, 0x50, 0x70};
     struct script *s = *state;
 
-    connected(s);
-    s->blocked = true;
-    publish(s, "a", "", MQTT_QOS_1);
-    server_answers(s, 0x40, 1);
-    expect_no_event(s);
-    s->blocked = false;
-    if (mqtt_client_wants(&s->client) == MQTT_WANT_CLOSE)
-        return;
-    expect_packet(s, 0x32, 1);
+    for (size_t i = 0; i < sizeof(kinds); i++) {
+        connected(s);
+        s->blocked = true;
+        publish(s, "a", "", i ? MQTT_QOS_2 : MQTT_QOS_1);
+        server_answers(s, kinds[i], 1);
+        expect_no_event(s);
+        s->blocked = false;
+        while (next_packet(s) && s->packet.first_byte == 0x62)
+            ;
+        assert_int_equal(s->packet.first_byte, i ? 0x34 : 0x32);
+        script_restart(s);
+    }
 }
 
 static void test_identifier_0_is_fatal(void **state)

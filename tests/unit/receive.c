@@ -251,6 +251,25 @@ static void test_what_nobody_pulls_stays_in_the_network(void **state)
     expect_no_event(s);
 }
 
+/* Until the next pull, says the header, and reading is no pull. */
+static void test_a_borrowed_message_survives_reading(void **state)
+{
+    struct script *s = *state;
+    size_t size;
+    void *to;
+
+    if (s->wire->lent_size)
+        return; /* there it is the end of the loan that counts */
+    connected(s);
+    server_publishes(s, 0x30, "borrowed", 0, "payload");
+    pull(s, MQTT_EVENT_MESSAGE);
+    to = mqtt_client_input_buf(&s->client, NULL, 0, &size);
+    if (to)
+        memset(to, 0xEE, size);
+    assert_true(span_is(s->event.message.topic_name, "borrowed"));
+    assert_true(span_is(s->event.message.payload, "payload"));
+}
+
 static void test_what_came_before_the_end_is_given_first(void **state)
 {
     struct script *s = *state;
@@ -594,6 +613,7 @@ int main(void)
         script_test(test_acknowledgements_leave_in_the_order_of_arrival),
         script_test(test_more_acknowledgements_than_room_lose_nothing),
         script_test(test_what_nobody_pulls_stays_in_the_network),
+        script_test(test_a_borrowed_message_survives_reading),
         script_test(test_what_came_before_the_end_is_given_first),
         script_test(test_an_acknowledgement_does_not_cross_a_cut),
         script_test(test_qos_2_is_given_once_over_a_cut),

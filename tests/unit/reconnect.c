@@ -36,7 +36,7 @@ static void test_back_off_doubles_up_to_the_cap(void **state)
 
     s->random_bits = UINT32_MAX;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         fail_to_open(s);
         assert_int_equal(s->event.error, MQTT_ERR_NETWORK);
@@ -55,7 +55,7 @@ static void test_back_off_is_full_jitter(void **state)
     struct script *s = *state;
 
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     fail_to_open(s);
     assert_int_equal(s->random_calls, 1);
     assert_true(s->retry_at == s->now);
@@ -78,7 +78,7 @@ static void test_base_and_cap_are_configured(void **state)
     s->config.retry_base_ms = 10;
     s->config.retry_cap_ms = 25;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     fail_to_open(s);
     expect_wait_up_to(s, 10);
     next_try(s);
@@ -97,7 +97,7 @@ static void test_large_limits_do_not_overflow(void **state)
     s->config.retry_base_ms = 0x80000000;
     s->config.retry_cap_ms = UINT32_MAX;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     fail_to_open(s);
     expect_wait_up_to(s, 0x80000000);
     next_try(s);
@@ -198,7 +198,7 @@ static void test_a_clock_that_stands_still_retries_all_the_same(void **state)
     struct script *s = *state;
 
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     for (int i = 0; i < 5; i++) {
         fail_to_open(s); /* the random number is 0: at once */
         expect_deadline(s, 0);
@@ -214,7 +214,7 @@ static void test_connect_does_not_wait(void **state)
     connected(s);
     cut(s);
     expect_wants(s, MQTT_WANT_NOTHING);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     server_accepts(s);
     expect_packet(s, 0x10, 0);
 }
@@ -315,7 +315,7 @@ static void test_servers_are_tried_in_turn(void **state)
     s->config.servers = servers;
     s->config.server_count = 3;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     for (size_t i = 0; i < 7; i++) {
         const struct mqtt_server *server = mqtt_client_server(&s->client);
 
@@ -401,7 +401,7 @@ static void test_a_renewed_server_holds_for_once(void **state)
     renewable(s);
     renewed_server = (struct mqtt_server){"redirected", 8883};
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     assert_string_equal(mqtt_client_server(&s->client)->address, "redirected");
     assert_int_equal(mqtt_client_server(&s->client)->port, 8883);
     renewed_server.address = NULL;
@@ -418,7 +418,7 @@ static void test_a_renewal_that_fails_is_tried_again(void **state)
     renewal = MQTT_ERR_SYSTEM;
     s->random_bits = UINT32_MAX;
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     expect_wants(s, MQTT_WANT_NOTHING);
     pull(s, MQTT_EVENT_DISCONNECTED);
     assert_int_equal(s->event.error, MQTT_ERR_RENEWAL);
@@ -439,7 +439,7 @@ static void test_a_renewed_connect_that_does_not_fit_stops(void **state)
     memset(text, 'u', sizeof(text));
     renewed.user_name = (struct mqtt_span){text, sizeof(text)};
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     if (mqtt_client_wants(&s->client) == MQTT_WANT_OPEN) {
         mqtt_client_opened(&s->client);
         expect_nothing_sent(s);
@@ -460,7 +460,7 @@ static void test_a_renewed_user_name_is_checked(void **state)
     renewable(s);
     renewed.user_name = mqtt_text("\xFF");
     start(s);
-    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    wishes_to_connect(s);
     if (mqtt_client_wants(&s->client) == MQTT_WANT_OPEN) {
         mqtt_client_opened(&s->client);
         expect_no_event(s);

@@ -403,9 +403,14 @@ void driver_closes(struct script *s)
     mqtt_client_closed(&s->client, MQTT_OK, NULL);
 }
 
-void connects(struct script *s)
+void wishes_to_connect(struct script *s)
 {
     assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+}
+
+void connects(struct script *s)
+{
+    wishes_to_connect(s);
     server_accepts(s);
 }
 
@@ -678,6 +683,7 @@ void start(struct script *s)
     assert_int_equal(start_as(s), MQTT_OK);
 }
 
+/* What was lent is ours again; the sizes stay as they were chosen. */
 static void stop(struct script *s)
 {
     free(s->memory.outbox);
@@ -687,6 +693,10 @@ static void stop(struct script *s)
     free(s->memory.received_bits);
     free(s->memory.received_list);
     free(s->lent);
+    s->memory.outbox = s->memory.control = s->memory.input = NULL;
+    s->memory.slots = NULL;
+    s->memory.received_bits = NULL;
+    s->memory.received_list = NULL;
     s->lent = NULL;
     s->started = false;
 }

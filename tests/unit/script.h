@@ -109,7 +109,9 @@ void script_restart(struct script *s);
 enum mqtt_error start_as(struct script *s);
 /* The same, and it must be good. */
 void start(struct script *s);
-/* mqtt_connect(), and the server accepts the network connection. */
+/* mqtt_connect(), which must be good. */
+void wishes_to_connect(struct script *s);
+/* The same, and the server accepts the network connection. */
 void connects(struct script *s);
 /* start() if need be, connects(), CONNECT is sent, a good CONNACK comes. */
 void connected(struct script *s);
