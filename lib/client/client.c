@@ -282,9 +282,19 @@ static bool wiped(struct mqtt_client *c)
     return c->wanted_ || c->draining_;
 }
 
+/* The server closed the connection, but what it had sent before says more. */
+static void adopt_engine_error(struct mqtt_client *c)
+{
+    if (!running(c) || c->ending_ || c->engine_.state_ != MQTT_ENGINE_FAILED)
+        return;
+    c->why_ = c->engine_.error_;
+    c->reason_code_ = c->engine_.reason_code_;
+}
+
 bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
 {
     c->lost_ = false;
+    adopt_engine_error(c);
     cut_session(c);
     if (c->why_ == MQTT_ERR_SESSION_PRESENT && !c->reason_code_ &&
         !c->options_.clean_start)

@@ -6,8 +6,6 @@
  */
 #include "client/client.h"
 
-#define REQUEST_OVERHEAD 8
-
 bool mqtt_subscription_live(const struct mqtt_subscription *s)
 {
     return s->state_ <= MQTT_SUBSCRIPTION_REFUSED && !s->leaving_;
@@ -53,8 +51,8 @@ enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
         return MQTT_ERR_TOPIC_FILTER;
     if (subscription->maximum_qos > MQTT_QOS_2)
         return MQTT_ERR_QOS;
-    if (subscription->topic_filter.size + REQUEST_OVERHEAD >
-        client->engine_.control_.size_)
+    if (mqtt_request_size(client->config_->protocol->request_entry_size(
+            MQTT_SUBSCRIBE, subscription)) > client->engine_.control_.size_)
         return MQTT_ERR_TOO_LARGE;
     subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
     subscription->leaving_ = subscription->answer_due_ = false;

@@ -48,6 +48,7 @@ static void forget_connection(struct mqtt_engine *e)
     e->session_->reserved_identifier_ = 0;
     e->offering_ = 0;
     e->ping_due_ = e->ping_open_ = e->healthy_ = e->cut_ = false;
+    e->ping_waits_ = false;
     e->packet_by_ = MQTT_NEVER;
     e->error_ = MQTT_OK;
     e->reason_code_ = 0;
@@ -123,48 +124,64 @@ bool mqtt_engine_settle(struct mqtt_engine *e)
     return true;
 }
 
-/* The entries of a request that fit, written to `w`. */
-static uint16_t write_entries(const struct mqtt_engine *e,
-                              struct mqtt_writer *w, enum mqtt_packet_type type,
+/* How many entries of a request fit into `room` bytes, and their size. */
+static uint16_t count_entries(const struct mqtt_engine *e,
+                              enum mqtt_packet_type type,
                               const struct mqtt_subscription *first,
-                              uint8_t state)
+                              uint8_t state, uint32_t room, uint32_t *entries)
 {
     uint16_t count = 0;
 
+    *entries = 0;
     for (; first && count < UINT16_MAX; first = first->next_) {
+        uint32_t size;
+
         if (first->state_ != state)
             continue;
-        if (protocol(e)->request_entry_size(type, first) >
-            (size_t)(w->end - w->at))
+        size = *entries + protocol(e)->request_entry_size(type, first);
+        if (mqtt_request_size(size) > room)
             break;
-        protocol(e)->request_entry(w, type, first);
+        *entries = size;
         count++;
     }
     return count;
+}
+
+static void write_request(struct mqtt_engine *e, enum mqtt_packet_type type,
+                          const struct mqtt_subscription *first, uint8_t state,
+                          uint16_t count, uint32_t entries)
+{
+    struct mqtt_control *c = &e->control_;
+    uint8_t *begin = c->bytes_ + c->used_;
+    struct mqtt_writer w = {begin, c->bytes_ + c->size_, false};
+
+    mqtt_request_begin(&w, type, mqtt_slot_reserve_identifier(e->session_),
+                       entries);
+    for (; count; first = first->next_) {
+        if (first->state_ != state)
+            continue;
+        protocol(e)->request_entry(&w, type, first);
+        count--;
+    }
+    c->used_ += (uint32_t)(w.at - begin);
+    mqtt_engine_trace(e, true, begin, (uint32_t)(w.at - begin));
 }
 
 uint16_t mqtt_engine_request(struct mqtt_engine *e, enum mqtt_packet_type type,
                              const struct mqtt_subscription *first,
                              uint8_t state)
 {
-    struct mqtt_control *c = &e->control_;
-    uint8_t *begin = c->bytes_ + c->used_;
-    struct mqtt_writer w = {begin, c->bytes_ + c->size_, false};
+    uint32_t entries;
     uint16_t count;
-    uint32_t size;
 
-    if (e->state_ != MQTT_ENGINE_OPEN || e->request_count_)
+    if (e->state_ != MQTT_ENGINE_OPEN || e->request_count_ || e->cut_)
         return 0;
-    mqtt_request_begin(&w, mqtt_slot_reserve_identifier(e->session_));
-    count = write_entries(e, &w, type, first, state);
-    size = count ? mqtt_request_end(&w, type, begin) : 0;
-    if (!size) {
-        e->session_->reserved_identifier_ = 0;
+    count = count_entries(e, type, first, state,
+                          e->control_.size_ - e->control_.used_, &entries);
+    if (!count)
         return 0;
-    }
-    c->used_ += size;
+    write_request(e, type, first, state, count, entries);
     e->request_type_ = (uint8_t)type;
     e->request_count_ = count;
-    mqtt_engine_trace(e, true, begin, size);
     return count;
 }

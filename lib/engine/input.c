@@ -28,7 +28,11 @@ void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
 {
     struct mqtt_input *in = &e->input_;
 
-    mqtt_engine_input_keep(e);
+    if (e->packet_size_) { /* somebody still reads it: nothing may move */
+        *size = in->base_ == in->own_ ? in->own_size_ - in->end_ : 0;
+        return *size ? in->base_ + in->end_ : NULL;
+    }
+    move_to_own(in);
     if (!held(in) && lent && lent_size) {
         in->base_ = lent;
         *size = lent_size < in->own_size_ ? lent_size : in->own_size_;

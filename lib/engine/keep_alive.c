@@ -70,7 +70,7 @@ static void ping(struct mqtt_engine *e)
     e->ping_due_ = true;
     if (e->ping_open_)
         return;
-    e->ping_open_ = true;
+    e->ping_open_ = e->ping_waits_ = true;
     e->answer_by_ = e->now_ + pingresp_timeout(e);
 }
 
@@ -79,13 +79,21 @@ void mqtt_keep_alive_sent(struct mqtt_engine *e)
     e->last_sent_ = e->now_;
     /* The time for the answer begins when PINGREQ has left; on a slow link
      * that may be long after it was due. */
-    if (e->ping_open_ && (e->ping_due_ || e->control_.used_))
+    if (e->ping_waits_)
         e->answer_by_ = e->now_ + pingresp_timeout(e);
+}
+
+/* While nobody pulls, nothing is read, and PINGRESP may wait in the network. */
+static bool deaf(const struct mqtt_engine *e)
+{
+    return e->input_.end_ - e->input_.begin_ >= e->input_.own_size_;
 }
 
 void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now)
 {
     e->now_ = now;
+    if (e->ping_open_ && deaf(e))
+        e->answer_by_ = now + pingresp_timeout(e);
     if (e->packet_by_ <= now)
         mqtt_engine_fail(e, MQTT_ERR_PACKET_TIMEOUT);
     else if (e->answer_by_ <= now)

@@ -13,8 +13,8 @@ bool mqtt_engine_stage(struct mqtt_engine *e, const uint8_t *packet,
 {
     struct mqtt_control *c = &e->control_;
 
-    if (e->cut_)
-        return true;
+    if (e->cut_ || e->state_ > MQTT_ENGINE_DISCONNECT_DUE)
+        return true; /* it goes nowhere [3.1.1 MQTT-3.14.4-2] */
     if (c->size_ - c->used_ < size)
         return false;
     memcpy(c->bytes_ + c->used_, packet, size);
@@ -122,6 +122,7 @@ static void control_sent(struct mqtt_engine *e, uint32_t size)
     if (c->sent_ < c->used_)
         return;
     c->sent_ = c->used_ = 0;
+    e->ping_waits_ = e->ping_due_;
     if (e->state_ == MQTT_ENGINE_DISCONNECTING)
         e->state_ = MQTT_ENGINE_ENDED;
 }

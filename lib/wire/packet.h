@@ -84,18 +84,16 @@ enum mqtt_error mqtt_ack_read(struct mqtt_reader *r, uint16_t *identifier);
 
 /* -- SUBSCRIBE, UNSUBSCRIBE, SUBACK (subscribe.c) --------------------------- */
 
-/* Bytes of a request beside its entries, at most. */
-#define MQTT_REQUEST_HEAD 7
 /* Bytes that a topic filter takes in a request. */
 uint32_t mqtt_request_entry_size(enum mqtt_packet_type type,
                                  const struct mqtt_subscription *subscription);
-/* A request is begun, gets its entries, and is ended, which moves it to
- * `begin` and answers its size; 0: it did not fit. */
-void mqtt_request_begin(struct mqtt_writer *w, uint16_t identifier);
+/* Bytes of a request whose entries take so many. */
+uint32_t mqtt_request_size(uint32_t entries);
+/* Its beginning; so many bytes of entries follow. */
+void mqtt_request_begin(struct mqtt_writer *w, enum mqtt_packet_type type,
+                        uint16_t identifier, uint32_t entries);
 void mqtt_request_entry(struct mqtt_writer *w, enum mqtt_packet_type type,
                         const struct mqtt_subscription *subscription);
-uint32_t mqtt_request_end(struct mqtt_writer *w, enum mqtt_packet_type type,
-                          uint8_t *begin);
 
 enum mqtt_error mqtt_suback_read(struct mqtt_reader *r, uint16_t *identifier,
                                  struct mqtt_span *codes);

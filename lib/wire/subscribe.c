@@ -1,4 +1,3 @@
-#include <string.h>
 #include "wire/length.h"
 #include "wire/packet.h"
 
@@ -9,10 +8,18 @@ uint32_t mqtt_request_entry_size(enum mqtt_packet_type type,
            (type == MQTT_SUBSCRIBE ? 1u : 0u);
 }
 
-void mqtt_request_begin(struct mqtt_writer *w, uint16_t identifier)
+uint32_t mqtt_request_size(uint32_t entries)
 {
-    /* The fixed header goes before, when its size is known. */
-    mqtt_write_bytes(w, "\0\0\0\0", MQTT_REQUEST_HEAD - 2);
+    return 1 + mqtt_length_size(2 + entries) + 2 + entries;
+}
+
+void mqtt_request_begin(struct mqtt_writer *w, enum mqtt_packet_type type,
+                        uint16_t identifier, uint32_t entries)
+{
+    uint8_t length[4];
+
+    mqtt_write_u8(w, mqtt_first_byte(type));
+    mqtt_write_bytes(w, length, mqtt_length_write(length, 2 + entries));
     mqtt_write_u16(w, identifier);
 }
 
@@ -22,21 +29,6 @@ void mqtt_request_entry(struct mqtt_writer *w, enum mqtt_packet_type type,
     mqtt_write_text(w, subscription->topic_filter);
     if (type == MQTT_SUBSCRIBE)
         mqtt_write_u8(w, (unsigned)subscription->maximum_qos);
-}
-
-uint32_t mqtt_request_end(struct mqtt_writer *w, enum mqtt_packet_type type,
-                          uint8_t *begin)
-{
-    uint32_t length;
-    unsigned head;
-
-    if (w->overflow)
-        return 0;
-    length = (uint32_t)(w->at - begin) - (MQTT_REQUEST_HEAD - 2);
-    begin[0] = mqtt_first_byte(type);
-    head = 1 + mqtt_length_write(begin + 1, length);
-    memmove(begin + head, begin + MQTT_REQUEST_HEAD - 2, length);
-    return head + length;
 }
 
 static bool code_valid(uint8_t code)
