@@ -130,6 +130,26 @@ def by_cmake(place):
     return ', '.join(p.name for p in programs if p.exists())
 
 
+def refuses_other_versions(place):
+    """CMake is told which version fits, as the changelog promises."""
+    if not shutil.which('cmake'):
+        raise Skip('cmake is not installed')
+    major, minor, _patch = map(int, place.version.split('.'))
+    for wanted, fits in ((f'{major}.{minor}', True),
+                         (f'{major}.{minor}.999', False),
+                         (f'{major}.{minor + 1}', False)):
+        source = place.folder / f'cmake-{wanted}'
+        source.mkdir()
+        (source / 'CMakeLists.txt').write_text(
+            'cmake_minimum_required(VERSION 3.13)\nproject(consumer C)\n'
+            f'find_package(mqttloop {wanted} CONFIG QUIET)\n'
+            'message("found=${mqttloop_FOUND}")\n')
+        said = place.run('cmake', '-S', source, '-B', source / 'build',
+                         f'-DCMAKE_PREFIX_PATH={place.prefix}')
+        if ('found=1' in said) != fits:
+            raise Failure(f'asked for {wanted}: {said}')
+
+
 def as_subproject(place):
     """A meson project that has the tree below subprojects/."""
     source = place.folder / 'consumer'
@@ -177,6 +197,8 @@ def main():
         report.case('mqttloop-core by pkg-config', by_pkg_config, place,
                     'mqttloop-core', 'consumer_core.c', True)
         report.case('by CMake', by_cmake, place)
+        report.case('by CMake, no other version', refuses_other_versions,
+                    place)
         report.case('as a meson subproject', as_subproject, place)
         report.case('core and posix under musl, without c-ares', under_musl,
                     place)

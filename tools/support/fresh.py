@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from processes import end, start
@@ -95,7 +96,10 @@ def run(count):
                   'cd /root/mqttloop && exec tools/demo')
         for when in ('from nothing', 'once more'):
             print(f'tools/demo {when}:', flush=True)
+            began = time.monotonic()
             status = call(*inside)
+            print(f'tools/demo {when}: {time.monotonic() - began:.1f} s',
+                  flush=True)
             count.add('FAILED' if status else 'passed',
                       f'fresh: tools/demo {when}', f'status {status}')
     finally:
