@@ -5,15 +5,11 @@
  * given up and taken again ends up taken.
  */
 #include "client/client.h"
+#include "wire/topic.h"
 
 /* What is promised: a topic filter of so many bytes less than control memory
  * fits; above 16,000 bytes one more is needed. */
 #define REQUEST_OVERHEAD 8
-
-bool mqtt_subscription_live(const struct mqtt_subscription *s)
-{
-    return s->state_ <= MQTT_SUBSCRIPTION_REFUSED && !s->leaving_;
-}
 
 static bool same_filter(const struct mqtt_subscription *a,
                         const struct mqtt_subscription *b)
@@ -71,6 +67,7 @@ enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
         return MQTT_ERR_TOO_LARGE;
     subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
     subscription->leaving_ = subscription->answer_due_ = false;
+    mqtt_topic_prepare(&subscription->pattern_, subscription->topic_filter);
     append(client, subscription);
     client->subscriptions_due_ = true;
     mqtt_client_notify(client);
