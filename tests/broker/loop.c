@@ -4,7 +4,6 @@
  */
 #include "station.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>

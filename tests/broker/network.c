@@ -3,23 +3,17 @@
  */
 #include "station.h"
 
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#ifdef WITH_LIBEV
-#include <mqttloop/libev.h>
-#endif
-
 static struct broker broker;
+static struct rlimit limit_before;
 
 static int begin(void **state)
 {
     (void)state;
     broker_begin(&broker, "");
-    return 0;
+    return getrlimit(RLIMIT_NOFILE, &limit_before);
 }
 
 static int end(void **state)
@@ -161,31 +155,41 @@ static void test_the_next_server_is_tried(void **state)
 
 /* ---- the machine has no more descriptors --------------------------------- */
 
-static rlim_t limit_descriptors(rlim_t limit)
-{
-    struct rlimit old, new;
+#define DESCRIPTORS 64
 
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-    new = old;
-    new.rlim_cur = limit;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &new), 0);
-    return old.rlim_cur;
+static void limit_descriptors(void)
+{
+    struct rlimit limit = limit_before;
+
+    limit.rlim_cur = DESCRIPTORS;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int lift_limit(void **state)
+{
+    (void)state;
+    return setrlimit(RLIMIT_NOFILE, &limit_before);
 }
 
 static void without_descriptors(const struct driving *driving,
                                 const char *address)
 {
     struct station *s = station_draft(driving, broker.port);
-    rlim_t limit;
+    int taken[DESCRIPTORS];
+    size_t count = 0;
 
     snprintf(s->address, sizeof(s->address), "%s", address);
     station_open(s);
-    limit = limit_descriptors(3);
+    limit_descriptors();
+    while ((taken[count] = dup(STDIN_FILENO)) >= 0)
+        count++;
     assert_int_equal(mqtt_connect(s->client), MQTT_OK);
     wait_for(s, s->disconnected > 2);
-    limit_descriptors(limit);
+    assert_int_equal(s->connected, 0);
     assert_int_equal(s->last.error, MQTT_ERR_NETWORK);
     assert_string_not_equal(s->detail, "");
+    while (count)
+        close(taken[--count]);
     wait_for(s, s->connected == 1);
     station_free(s);
 }
@@ -193,6 +197,11 @@ static void without_descriptors(const struct driving *driving,
 static void test_without_descriptors_an_address_is_tried_again(void **state)
 {
     without_descriptors(*state, "127.0.0.1");
+}
+
+static void test_without_descriptors_a_name_is_tried_again(void **state)
+{
+    without_descriptors(*state, "localhost");
 }
 
 /* ---- many clients -------------------------------------------------------- */
@@ -223,10 +232,10 @@ static void test_several_clients_side_by_side(void **state)
         station_free(stations[i]);
 }
 
-static void keep_alive_passes(const struct driving *driving)
+static void test_keep_alive_keeps_alive(void **state)
 {
     struct mqtt_statistics statistics = {0};
-    struct station *s = station_draft(driving, broker.port);
+    struct station *s = station_draft(*state, broker.port);
 
     s->config.connect.keep_alive_s = 1;
     s->config.statistics = &statistics;
@@ -237,11 +246,6 @@ static void keep_alive_passes(const struct driving *driving)
     station_publish(s, "still/there", "x", MQTT_QOS_1, false);
     wait_for(s, s->acknowledged == 1);
     station_free(s);
-}
-
-static void test_keep_alive_keeps_alive(void **state)
-{
-    keep_alive_passes(*state);
 }
 
 int main(void)
@@ -257,7 +261,10 @@ int main(void)
         cmocka_unit_test(test_a_name_that_does_not_resolve),
         cmocka_unit_test(test_a_server_that_says_nothing),
         cmocka_unit_test(test_the_next_server_is_tried),
-        cmocka_unit_test(test_without_descriptors_an_address_is_tried_again),
+        cmocka_unit_test_teardown(
+            test_without_descriptors_an_address_is_tried_again, lift_limit),
+        cmocka_unit_test_teardown(
+            test_without_descriptors_a_name_is_tried_again, lift_limit),
         cmocka_unit_test(test_several_clients_side_by_side),
         cmocka_unit_test(test_keep_alive_keeps_alive),
     };
