@@ -11,7 +11,10 @@ import re
 
 CASE = re.compile(r'<testcase name="([^"]*)"[^>]*>(.*?)</testcase>', re.S)
 MARKUP = re.compile(r'</?failure>|<!\[CDATA\[|\]\]>')
-LINE = re.compile(r'^(passed|FAILED|skipped) +(\S.*)$', re.M)
+# A case of a script: its line, and what follows until the next one.
+LINE = re.compile(r'^(passed|FAILED|skipped) +(\S.*?)$'
+                  r'(?=\n(?:passed|FAILED|skipped) |\n\d+ passed|\s*\Z)',
+                  re.M | re.S)
 # Failures that are listed again at the end.
 MOST = 40
 WHY = re.compile(r'^skip: (.*)$', re.M)

@@ -71,13 +71,15 @@ def make_debian(root, folder):
 
 
 def put_tree(root, folder):
-    """A clone of what is committed, as a newcomer has it."""
+    """A clone of what is committed, as a newcomer has it, and the two files
+    that an installer writes."""
     clone = folder / 'mqttloop'
     subprocess.run(['git', 'clone', '-q', '--no-hardlinks', TOP, clone],
                    check=True)
     shutil.copy('/etc/resolv.conf', folder / 'resolv.conf')
+    (folder / 'hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
     return (call('cp', '-r', clone, root / 'root/mqttloop') or
-            call('cp', folder / 'resolv.conf', root / 'etc/resolv.conf'))
+            call('cp', folder / 'resolv.conf', folder / 'hosts', root / 'etc'))
 
 
 def run(count):
