@@ -70,7 +70,7 @@ class Place:
         """A build folder of mqttloop, configured and compiled."""
         build = self.folder / name
         self.run('meson', 'setup', build, self.source, '--prefix',
-                 self.prefix, '-Dtests=disabled', '-Dexamples=false',
+                 self.prefix, '--libdir=lib', '-Dtests=disabled', '-Dexamples=false',
                  '-Dwerror=true', '--wrap-mode=nodownload', *options, **more)
         self.run('meson', 'compile', '-C', build, **more)
         return build

@@ -1,11 +1,13 @@
-"""tools/demo inside an empty Debian: the first impression, proved.
+"""What README.md says, done inside an empty Debian.
 
 mmdebstrap makes the empty Debian from the sources of this machine. A clone of
-the tree is put into it, and tools/demo runs there, in a process namespace of
-its own, so that nothing outlives it.
+the tree is put into it. There tools/demo runs twice, and the library is
+installed and used by the commands of README.md, in a process namespace of
+their own, so that nothing outlives them.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -82,27 +84,32 @@ def put_tree(root, folder):
             call('cp', folder / 'resolv.conf', folder / 'hosts', root / 'etc'))
 
 
+def inside(count, root, name, command):
+    """One case: a shell command in the clone in the empty Debian."""
+    print(f'{name}:', flush=True)
+    began = time.monotonic()
+    status = call('unshare', '--pid', '--fork', '--kill-child',
+                  '--mount-proc=' + str(root / 'proc'), 'chroot', root,
+                  '/bin/sh', '-c', 'cd /root/mqttloop && ' + command)
+    print(f'{name}: {time.monotonic() - began:.1f} s', flush=True)
+    count.add('FAILED' if status else 'passed', f'fresh: {name}',
+              f'status {status}')
+
+
 def run(count):
-    """Make the empty Debian, run tools/demo twice in it, remove it."""
+    """Make the empty Debian, do in it what README.md says, remove it."""
     folder = Path(tempfile.mkdtemp(prefix='mqttloop-fresh-'))
     root = folder / 'debian'
+    readme = (TOP / 'README.md').read_text()
+    use = re.findall(r'^    ((?:meson setup|cc) .*)$', readme, re.M)
     try:
         print('an empty Debian from the sources of this machine...',
               flush=True)
         if make_debian(root, folder) or put_tree(root, folder):
             count.add('FAILED', 'fresh: make an empty Debian', 'see above')
             return
-        inside = ('unshare', '--pid', '--fork', '--kill-child',
-                  '--mount-proc=' + str(root / 'proc'),
-                  'chroot', root, '/bin/sh', '-c',
-                  'cd /root/mqttloop && exec tools/demo')
-        for when in ('from nothing', 'once more'):
-            print(f'tools/demo {when}:', flush=True)
-            began = time.monotonic()
-            status = call(*inside)
-            print(f'tools/demo {when}: {time.monotonic() - began:.1f} s',
-                  flush=True)
-            count.add('FAILED' if status else 'passed',
-                      f'fresh: tools/demo {when}', f'status {status}')
+        inside(count, root, 'tools/demo from nothing', 'tools/demo')
+        inside(count, root, 'tools/demo once more', 'tools/demo')
+        inside(count, root, 'install and use', ' && '.join([*use, './hello']))
     finally:
         call('rm', '-rf', folder)
