@@ -113,10 +113,8 @@ void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
     e->delivered_type_ = qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
 }
 
-bool mqtt_engine_settle(struct mqtt_engine *e)
+bool mqtt_engine_acknowledge(struct mqtt_engine *e)
 {
-    if (!e->delivered_)
-        return true;
     if (!mqtt_engine_stage_ack(e, (enum mqtt_packet_type)e->delivered_type_,
                                e->delivered_))
         return false;

@@ -81,7 +81,11 @@ bool mqtt_engine_stage_ack(struct mqtt_engine *e, enum mqtt_packet_type type,
 void mqtt_engine_stage_pubrels(struct mqtt_engine *e);
 
 /* The borrowed message has been processed: acknowledge it. */
-bool mqtt_engine_settle(struct mqtt_engine *e);
+bool mqtt_engine_acknowledge(struct mqtt_engine *e);
+static inline bool mqtt_engine_settle(struct mqtt_engine *e)
+{
+    return !e->delivered_ || mqtt_engine_acknowledge(e);
+}
 void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
                          uint16_t identifier);
 
@@ -105,7 +109,10 @@ void mqtt_keep_alive_sent(struct mqtt_engine *e);
 #define MQTT_MS_PER_BYTE 8
 void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size);
 /* The packet that was waited for is whole. */
-void mqtt_engine_packet_ended(struct mqtt_engine *e);
+static inline void mqtt_engine_packet_ended(struct mqtt_engine *e)
+{
+    e->packet_by_ = MQTT_NEVER;
+}
 
 /* Tell the trace hook of a packet of `size` bytes, and of each PUBLISH that has
  * left. */

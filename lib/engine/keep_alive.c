@@ -56,11 +56,6 @@ void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size)
                         (mqtt_time)size * MQTT_MS_PER_BYTE;
 }
 
-void mqtt_engine_packet_ended(struct mqtt_engine *e)
-{
-    e->packet_by_ = MQTT_NEVER;
-}
-
 static void ping(struct mqtt_engine *e)
 {
     e->ping_due_ = true;

@@ -1,4 +1,3 @@
-#include <string.h>
 #include "wire/ring.h"
 
 uint32_t mqtt_ring_packet_size(const struct mqtt_ring *r, uint32_t position)
@@ -50,18 +49,12 @@ void mqtt_ring_move(const struct mqtt_ring *r, uint32_t from, uint32_t to,
     }
 }
 
-void mqtt_ring_put(struct mqtt_ring_cursor *cursor, const void *bytes,
-                   size_t size)
+void mqtt_ring_put_around(struct mqtt_ring_cursor *cursor, const void *bytes,
+                          size_t size)
 {
-    uint8_t *at = cursor->ring->bytes_ + cursor->index;
     size_t first = cursor->ring->size_ - cursor->index;
 
-    if (size < first) {
-        memcpy(at, bytes, size);
-        cursor->index += (uint32_t)size;
-        return;
-    }
-    memcpy(at, bytes, first);
+    memcpy(cursor->ring->bytes_ + cursor->index, bytes, first);
     size -= first;
     memcpy(cursor->ring->bytes_, (const uint8_t *)bytes + first, size);
     cursor->index = (uint32_t)size;

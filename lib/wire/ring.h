@@ -9,6 +9,7 @@
 #define MQTT_WIRE_RING_H
 
 #include <mqttloop/session.h>
+#include <string.h>
 
 /* Where in the memory `position` lies. */
 static inline uint32_t mqtt_ring_index(const struct mqtt_ring *r,
@@ -61,7 +62,19 @@ struct mqtt_ring_cursor {
     uint32_t index;
 };
 
-void mqtt_ring_put(struct mqtt_ring_cursor *cursor, const void *bytes,
-                   size_t size);
+/* Over the end of the ring. */
+void mqtt_ring_put_around(struct mqtt_ring_cursor *cursor, const void *bytes,
+                          size_t size);
+
+static inline void mqtt_ring_put(struct mqtt_ring_cursor *cursor,
+                                 const void *bytes, size_t size)
+{
+    if (size >= cursor->ring->size_ - cursor->index) {
+        mqtt_ring_put_around(cursor, bytes, size);
+        return;
+    }
+    memcpy(cursor->ring->bytes_ + cursor->index, bytes, size);
+    cursor->index += (uint32_t)size;
+}
 
 #endif
