@@ -133,7 +133,8 @@ static void on_command(struct mqtt_client *client,
 static void on_disconnected(struct gateway *gateway,
                             const struct mqtt_event *event)
 {
-    printf("disconnected: %s%s%s", mqtt_error_text(event->error),
+    printf("disconnected: %s%s%s",
+           event->error ? mqtt_error_text(event->error) : "as asked",
            event->detail ? ": " : "", event->detail ? event->detail : "");
     if (event->retry_at == MQTT_NEVER) {
         puts("; no next try");

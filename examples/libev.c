@@ -32,7 +32,8 @@ static void print_event(struct mqtt_client *client,
         puts("connected");
     if (event->type != MQTT_EVENT_DISCONNECTED)
         return;
-    printf("disconnected: %s%s%s\n", mqtt_error_text(event->error),
+    printf("disconnected: %s%s%s\n",
+           event->error ? mqtt_error_text(event->error) : "as asked",
            event->detail ? ": " : "", event->detail ? event->detail : "");
     if (event->retry_at == MQTT_NEVER)
         ev_break(context, EVBREAK_ALL);

@@ -25,7 +25,8 @@ static void print_event(struct mqtt_client *client,
     if (event->type == MQTT_EVENT_CONNECTED)
         puts("connected");
     if (event->type == MQTT_EVENT_DISCONNECTED)
-        printf("disconnected: %s%s%s\n", mqtt_error_text(event->error),
+        printf("disconnected: %s%s%s\n",
+               event->error ? mqtt_error_text(event->error) : "as asked",
                event->detail ? ": " : "", event->detail ? event->detail : "");
 }
 

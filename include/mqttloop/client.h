@@ -149,6 +149,12 @@ typedef void mqtt_message_function(struct mqtt_client *client,
                                    const struct mqtt_message *message,
                                    void *context);
 
+/* A topic filter, looked through once; private. */
+struct mqtt_topic_pattern {
+    const uint8_t *filter;
+    uint16_t size, literal;
+};
+
 /**
  * A subscription is a node of the caller's, so there is no maximum number of
  * them. Fill in the first members and zero the rest. From mqtt_subscribe()
@@ -164,6 +170,7 @@ struct mqtt_subscription {
     void *context;
 
     struct mqtt_subscription *next_;
+    struct mqtt_topic_pattern pattern_;
     uint8_t state_, code_;
     bool leaving_, answer_due_;
 };

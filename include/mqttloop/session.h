@@ -109,7 +109,10 @@ struct mqtt_identifier_set {
     uint16_t capacity_, count_;
 };
 
+struct mqtt_protocol;
+
 struct mqtt_session {
+    const struct mqtt_protocol *protocol_;
     struct mqtt_ring ring_;
     /* Positions in the ring, in this order; see lib/session/outbox.h. */
     uint32_t head_, mark_, send_, ready_, tail_;

@@ -1,4 +1,5 @@
 #include "client/client.h"
+#include "earlier.h"
 
 #define OPEN_TIMEOUT_MS 30000
 #define END_TIMEOUT_MS 500
@@ -389,11 +390,6 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
         next_passed(client);
 }
 
-static mqtt_time earlier(mqtt_time a, mqtt_time b)
-{
-    return a < b ? a : b;
-}
-
 mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
 {
     mqtt_time at = MQTT_NEVER;
@@ -404,6 +400,7 @@ mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
         at = c->drain_by_;
     if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
         (!running(c) || c->ending_))
-        at = earlier(at, c->next_);
-    return running(c) ? earlier(at, mqtt_engine_deadline(&c->engine_)) : at;
+        at = mqtt_earlier(at, c->next_);
+    return running(c) ? mqtt_earlier(at, mqtt_engine_deadline(&c->engine_))
+                      : at;
 }

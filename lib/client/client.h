@@ -70,7 +70,10 @@ enum mqtt_subscription_state {
 };
 
 /* Whether its callback may be called. */
-bool mqtt_subscription_live(const struct mqtt_subscription *s);
+static inline bool mqtt_subscription_live(const struct mqtt_subscription *s)
+{
+    return s->state_ <= MQTT_SUBSCRIPTION_REFUSED && !s->leaving_;
+}
 /* Send the next SUBSCRIBE or UNSUBSCRIBE, if one is due and may be sent. */
 void mqtt_subscriptions_request(struct mqtt_client *c);
 /* The connection is gone: what was asked has no answer. */

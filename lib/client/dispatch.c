@@ -2,12 +2,13 @@
  * Callbacks, made of pulled events.
  */
 #include "client/client.h"
+#include "wire/topic.h"
 
 static bool wants(const struct mqtt_subscription *s,
                   const struct mqtt_message *message)
 {
     return s->on_message && mqtt_subscription_live(s) &&
-           mqtt_topic_matches(s->topic_filter, message->topic_name);
+           mqtt_topic_pattern_matches(&s->pattern_, message->topic_name);
 }
 
 bool mqtt_dispatch_linear(struct mqtt_client *client,

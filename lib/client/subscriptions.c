@@ -5,11 +5,11 @@
  * given up and taken again ends up taken.
  */
 #include "client/client.h"
+#include "wire/topic.h"
 
-bool mqtt_subscription_live(const struct mqtt_subscription *s)
-{
-    return s->state_ <= MQTT_SUBSCRIPTION_REFUSED && !s->leaving_;
-}
+/* What is promised: a topic filter of so many bytes less than control memory
+ * fits; above 16,000 bytes one more is needed. */
+#define REQUEST_OVERHEAD 8
 
 static bool same_filter(const struct mqtt_subscription *a,
                         const struct mqtt_subscription *b)
@@ -40,6 +40,18 @@ static void append(struct mqtt_client *c,
     c->last_subscription_ = subscription;
 }
 
+/* Whether a request of this one alone fits into control memory. */
+static bool fits(const struct mqtt_client *c,
+                 const struct mqtt_subscription *subscription)
+{
+    uint32_t room = c->engine_.control_.size_;
+    uint32_t entry =
+        c->config_->protocol->request_entry_size(MQTT_SUBSCRIBE, subscription);
+
+    return subscription->topic_filter.size + REQUEST_OVERHEAD <= room &&
+           mqtt_request_size(entry) <= room;
+}
+
 enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
                                struct mqtt_subscription *subscription)
 {
@@ -51,11 +63,11 @@ enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
         return MQTT_ERR_TOPIC_FILTER;
     if (subscription->maximum_qos > MQTT_QOS_2)
         return MQTT_ERR_QOS;
-    if (mqtt_request_size(client->config_->protocol->request_entry_size(
-            MQTT_SUBSCRIBE, subscription)) > client->engine_.control_.size_)
+    if (!fits(client, subscription))
         return MQTT_ERR_TOO_LARGE;
     subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
     subscription->leaving_ = subscription->answer_due_ = false;
+    mqtt_topic_prepare(&subscription->pattern_, subscription->topic_filter);
     append(client, subscription);
     client->subscriptions_due_ = true;
     mqtt_client_notify(client);

@@ -1,4 +1,5 @@
 #include <mqttloop/drive.h>
+#include "earlier.h"
 
 /* How far the transport is. */
 enum link { LINK_CLOSED, LINK_OPENING, LINK_OPEN };
@@ -219,17 +220,12 @@ static void keep(struct mqtt_drive *d)
 
 /* -- a turn ----------------------------------------------------------------------- */
 
-static mqtt_time earlier(mqtt_time a, mqtt_time b)
-{
-    return a < b ? a : b;
-}
-
 static mqtt_time deadline(const struct mqtt_drive *d)
 {
     mqtt_time at = mqtt_client_deadline(d->client_);
 
     if (d->link_ == LINK_OPENING)
-        at = earlier(at, d->transport_->ops->deadline(d->transport_));
+        at = mqtt_earlier(at, d->transport_->ops->deadline(d->transport_));
     return at;
 }
 

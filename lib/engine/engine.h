@@ -109,8 +109,15 @@ void mqtt_engine_packet_ended(struct mqtt_engine *e);
 
 /* Tell the trace hook of a packet of `size` bytes, and of each PUBLISH that has
  * left. */
-void mqtt_engine_trace(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
                        uint32_t size);
-void mqtt_engine_trace_published(struct mqtt_engine *e);
+void mqtt_trace_published(struct mqtt_engine *e);
+
+static inline void mqtt_engine_trace(struct mqtt_engine *e, bool sent,
+                                     const uint8_t *packet, uint32_t size)
+{
+    if (e->config_->trace)
+        mqtt_trace_packet(e, sent, packet, size);
+}
 
 #endif

@@ -3,6 +3,7 @@
  * and half-read packets in time [3.1.1, section 3.1.2.10].
  */
 #include "engine/engine.h"
+#include "earlier.h"
 
 #define PINGRESP_TIMEOUT_MS 10000
 #define PACKET_TIMEOUT_MS 30000
@@ -14,11 +15,6 @@ static mqtt_time interval(const struct mqtt_engine *e)
     uint32_t margin = e->keep_alive_ms_ >> 3;
 
     return e->keep_alive_ms_ - (margin < 1000 ? margin : 1000);
-}
-
-static mqtt_time earlier(mqtt_time a, mqtt_time b)
-{
-    return a < b ? a : b;
 }
 
 /* When PINGREQ is due: it keeps the server content when nothing was sent
@@ -34,7 +30,7 @@ static mqtt_time ping_at(const struct mqtt_engine *e)
     if (!e->control_.used_)
         at = e->last_sent_ + interval(e);
     if (!e->ping_open_)
-        at = earlier(at, e->last_received_ + interval(e));
+        at = mqtt_earlier(at, e->last_received_ + interval(e));
     return at;
 }
 
@@ -105,5 +101,5 @@ void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now)
 
 mqtt_time mqtt_engine_deadline(const struct mqtt_engine *e)
 {
-    return earlier(ping_at(e), earlier(e->answer_by_, e->packet_by_));
+    return mqtt_earlier(ping_at(e), mqtt_earlier(e->answer_by_, e->packet_by_));
 }

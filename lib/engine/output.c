@@ -138,7 +138,8 @@ void mqtt_engine_output_done(struct mqtt_engine *e, size_t size)
         control_sent(e, (uint32_t)size);
     } else {
         mqtt_outbox_sent(e->session_, (uint32_t)size);
-        mqtt_engine_trace_published(e);
+        if (e->config_->trace)
+            mqtt_trace_published(e);
     }
     e->offering_ = OFFER_NOTHING;
 }

@@ -73,15 +73,13 @@ static void decode(struct mqtt_reader *r, struct mqtt_trace *t)
     }
 }
 
-void mqtt_engine_trace(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
                        uint32_t size)
 {
     struct mqtt_trace t = {.at = e->now_, .sent = sent, .size = size};
     struct mqtt_reader r = {packet + 1, packet + size, false};
     uint32_t length;
 
-    if (!e->config_->trace)
-        return;
     t.first_byte = packet[0];
     r.at += mqtt_length_read(packet + 1, size - 1, &length);
     decode(&r, &t);
@@ -99,8 +97,7 @@ static uint16_t published_identifier(const struct mqtt_ring *r, uint32_t start,
     return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
-static void trace_published(struct mqtt_engine *e, uint32_t start,
-                            uint32_t size)
+static void trace_publish(struct mqtt_engine *e, uint32_t start, uint32_t size)
 {
     const struct mqtt_ring *ring = &e->session_->ring_;
     struct mqtt_trace t = {.at = e->now_, .sent = true, .size = size};
@@ -119,12 +116,10 @@ static void trace_published(struct mqtt_engine *e, uint32_t start,
     e->config_->trace(e->config_->context, &t);
 }
 
-void mqtt_engine_trace_published(struct mqtt_engine *e)
+void mqtt_trace_published(struct mqtt_engine *e)
 {
     uint32_t start, size;
 
-    if (!e->config_->trace)
-        return;
     while (mqtt_outbox_pass(e->session_, &start, &size))
-        trace_published(e, start, size);
+        trace_publish(e, start, size);
 }

@@ -3,6 +3,7 @@
 #include "session/received.h"
 #include "session/slots.h"
 #include "wire/length.h"
+#include "wire/protocol.h"
 #include "wire/ring.h"
 
 #define OUTBOX_MAX (1u << 30)
@@ -39,6 +40,7 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     if (!memory_valid(memory))
         return MQTT_ERR_MEMORY;
     memset(s, 0, sizeof *s);
+    s->protocol_ = config->protocol;
     s->ring_.bytes_ = memory->outbox;
     s->ring_.size_ = (uint32_t)memory->outbox_size;
     s->slots_ = memory->slots;
@@ -97,7 +99,7 @@ static void put(struct mqtt_session *s, const struct mqtt_message *message,
     struct mqtt_ring_cursor cursor = {&s->ring_,
                                       mqtt_ring_index(&s->ring_, start)};
 
-    mqtt_publish_put(&cursor, message, identifier, length);
+    s->protocol_->publish_put(&cursor, message, identifier, length);
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
     release_new(s, start, message->qos);
     MQTT_COUNT(s->statistics_, messages_published);
@@ -122,7 +124,7 @@ enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
 
     if (error)
         return error;
-    length = mqtt_publish_length(message);
+    length = s->protocol_->publish_length(message);
     if (length > MQTT_LENGTH_MAX)
         return MQTT_ERR_TOO_LARGE;
     size = 1 + mqtt_length_size(length) + length;

@@ -67,6 +67,7 @@ static struct mqtt_client *open_connection(void)
                     .clean_start = true},
         .servers = &server,
         .server_count = 1,
+        .send_maximum_qos2 = BENCH_WINDOW,
         .on_event = on_event,
     };
     struct mqtt_sizes sizes = {.outbox = options.qos ? 512 * 1024 : 0};

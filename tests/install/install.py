@@ -111,23 +111,46 @@ def by_pkg_config(place, package, source, static):
     return place.answers(program)
 
 
-def by_cmake(place):
-    """Find the package in the prefix, build all targets, run them."""
+def configure_by_cmake(place, source):
+    """A build folder for ninja, which is here anyway, make perhaps not."""
     if not shutil.which('cmake'):
         raise Skip('cmake is not installed')
+    return place.run('cmake', '-G', 'Ninja', '-S', source,
+                     '-B', source / 'build',
+                     f'-DCMAKE_PREFIX_PATH={place.prefix}')
+
+
+def by_cmake(place):
+    """Find the package in the prefix, build all targets, run them."""
     source = place.folder / 'cmake'
     source.mkdir()
     text = CMAKE_PROJECT.replace('@HERE@', str(HERE))
     (source / 'CMakeLists.txt').write_text(
         text.replace('@VERSION@', place.version))
-    place.run('cmake', '-S', source, '-B', source / 'build',
-              f'-DCMAKE_PREFIX_PATH={place.prefix}')
+    configure_by_cmake(place, source)
     place.run('cmake', '--build', source / 'build')
     programs = [source / 'build' / name for name in ('host', 'core', 'libev')]
     for program in programs:
         if program.exists():
             place.answers(program)
     return ', '.join(p.name for p in programs if p.exists())
+
+
+def refuses_other_versions(place):
+    """CMake is told which version fits, as the changelog promises."""
+    major, minor, _patch = map(int, place.version.split('.'))
+    for wanted, fits in ((f'{major}.{minor}', True),
+                         (f'{major}.{minor}.999', False),
+                         (f'{major}.{minor + 1}', False)):
+        source = place.folder / f'cmake-{wanted}'
+        source.mkdir()
+        (source / 'CMakeLists.txt').write_text(
+            'cmake_minimum_required(VERSION 3.13)\nproject(consumer C)\n'
+            f'find_package(mqttloop {wanted} CONFIG QUIET)\n'
+            'message("found=${mqttloop_FOUND}")\n')
+        said = configure_by_cmake(place, source)
+        if ('found=1' in said) != fits:
+            raise Failure(f'asked for {wanted}: {said}')
 
 
 def as_subproject(place):
@@ -177,6 +200,8 @@ def main():
         report.case('mqttloop-core by pkg-config', by_pkg_config, place,
                     'mqttloop-core', 'consumer_core.c', True)
         report.case('by CMake', by_cmake, place)
+        report.case('by CMake, no other version', refuses_other_versions,
+                    place)
         report.case('as a meson subproject', as_subproject, place)
         report.case('core and posix under musl, without c-ares', under_musl,
                     place)

@@ -10,6 +10,8 @@ from pathlib import Path
 from declarations import declared_in
 from report import Failure, Report, Skip, run
 
+# What the linker itself provides.
+LINKER = {'_GLOBAL_OFFSET_TABLE_'}
 MEMORY = {'memcpy', 'memmove', 'memset', 'memcmp'}
 ENTRY = '''
 #include <stddef.h>
@@ -60,7 +62,8 @@ class Core:
 
     def undefined(self):
         """Names that the archive, taken whole, leaves to others."""
-        return {name for kind, name in symbols(self.nm, '-u', self.whole())}
+        return {name for kind, name
+                in symbols(self.nm, '-u', self.whole())} - LINKER
 
     def needs_memory_functions_only(self):
         """...of the host; a compiler's helpers are none of them."""
@@ -121,7 +124,8 @@ def build_for_arm(compiler, folder, arguments):
         objects.append(Path(folder, f'{number}-{source.stem}.o'))
         run(compiler, *flags, '-std=c11', '-Os', '-ffunction-sections',
             *arguments.core_args, '-Wall', '-Wextra', '-Werror',
-            '-I', arguments.include, '-c', source, '-o', objects[-1])
+            '-I', arguments.include, '-I', arguments.private,
+            '-c', source, '-o', objects[-1])
     archive = Path(folder, 'libmqttloop-core.a')
     run('arm-none-eabi-ar', 'rcs', archive, *objects)
     return Core(folder, archive, [compiler], flags, 'arm-none-eabi-')
@@ -192,6 +196,7 @@ def check_shared(report, arguments):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--include', type=Path, required=True)
+    parser.add_argument('--private', type=Path, required=True)
     parser.add_argument('--c', type=shlex.split, required=True)
     parser.add_argument('--core', type=Path, required=True)
     parser.add_argument('--core-args', type=shlex.split, required=True)

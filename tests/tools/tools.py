@@ -51,7 +51,8 @@ def main():
             ('cases of cmocka are counted one by one', ('FAIL', XML),
              (1, 1, 1, 1)),
             ('lines of scripts are counted one by one',
-             ('FAIL', 'passed  a\nFAILED  b: no\nskipped c: none\n'),
+             ('FAIL', 'passed  a\nFAILED  b: no\nand why\nskipped c: none\n'
+              '1 passed, 1 failed, 1 skipped\n'),
              (1, 1, 1, 1)),
             ('a crash is a failure', ('FAIL', ''), (0, 1, 0, 1)),
             ('a crash after good cases is a failure', ('FAIL', 'passed  a\n'),

@@ -10,7 +10,13 @@ import json
 import re
 
 CASE = re.compile(r'<testcase name="([^"]*)"[^>]*>(.*?)</testcase>', re.S)
-LINE = re.compile(r'^(passed|FAILED|skipped) +(\S.*)$', re.M)
+MARKUP = re.compile(r'</?failure>|<!\[CDATA\[|\]\]>')
+# A case of a script: its line, and what follows until the next one.
+LINE = re.compile(r'^(passed|FAILED|skipped) +(\S.*?)$'
+                  r'(?=\n(?:passed|FAILED|skipped) |\n\d+ passed|\s*\Z)',
+                  re.M | re.S)
+# Failures that are listed again at the end.
+MOST = 40
 WHY = re.compile(r'^skip: (.*)$', re.M)
 
 
@@ -54,8 +60,10 @@ class Count:
             print(f'skipped {text}')
         for text in self.known_seen:
             print(f'known: {text}')
-        for name in self.failed:
+        for name in self.failed[:MOST]:
             print(f'FAILED  {name}')
+        if len(self.failed) > MOST:
+            print(f'FAILED  ... and {len(self.failed) - MOST} more')
         line = f'{self.passed} passed, {len(self.failed)} failed'
         if self.skipped:
             line += f', {len(self.skipped)} skipped'
@@ -70,8 +78,7 @@ def cmocka_cases(text):
         if '<skipped' in body:
             yield 'skipped', name, reasons.pop(0) if reasons else ''
         elif body.strip():
-            yield 'FAILED', name, re.sub('<[^>]*CDATA\\[|]]>.*', '',
-                                         body.strip())
+            yield 'FAILED', name, MARKUP.sub('', body).strip()
         else:
             yield 'passed', name, ''
 
@@ -88,7 +95,9 @@ def read_log(count, where, path):
     """Add all that meson logged in `path` (testlog.json) of one test run."""
     for line in path.read_text().splitlines():
         record = json.loads(line)
-        add_program(count, f'{where}/{record["name"]}', record)
+        # meson says `project:suite / program`
+        name = record['name'].split(':')[-1].replace(' / ', '/')
+        add_program(count, f'{where}/{name}', record)
 
 
 def add_program(count, name, record):

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from processes import end, start
@@ -70,13 +71,15 @@ def make_debian(root, folder):
 
 
 def put_tree(root, folder):
-    """A clone of what is committed, as a newcomer has it."""
+    """A clone of what is committed, as a newcomer has it, and the two files
+    that an installer writes."""
     clone = folder / 'mqttloop'
     subprocess.run(['git', 'clone', '-q', '--no-hardlinks', TOP, clone],
                    check=True)
     shutil.copy('/etc/resolv.conf', folder / 'resolv.conf')
+    (folder / 'hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
     return (call('cp', '-r', clone, root / 'root/mqttloop') or
-            call('cp', folder / 'resolv.conf', root / 'etc/resolv.conf'))
+            call('cp', folder / 'resolv.conf', folder / 'hosts', root / 'etc'))
 
 
 def run(count):
@@ -95,7 +98,10 @@ def run(count):
                   'cd /root/mqttloop && exec tools/demo')
         for when in ('from nothing', 'once more'):
             print(f'tools/demo {when}:', flush=True)
+            began = time.monotonic()
             status = call(*inside)
+            print(f'tools/demo {when}: {time.monotonic() - began:.1f} s',
+                  flush=True)
             count.add('FAILED' if status else 'passed',
                       f'fresh: tools/demo {when}', f'status {status}')
     finally:

@@ -23,18 +23,18 @@ class Relay:
         self.thread.start()
 
     def cut(self):
-        """Reset every connection; how many there were."""
+        """Reset every connection; how many there were. The thread that carries
+        one closes it, nobody else: it must not close a number that was given
+        to another socket meanwhile."""
         with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for end in pair:
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                try:
-                    end.shutdown(socket.SHUT_RD)  # wakes the thread that waits
-                except OSError:
-                    pass
-                end.close()
-        return len(pairs)
+            for pair in self.pairs:
+                for end in pair:
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    try:
+                        end.shutdown(socket.SHUT_RD)  # wakes the thread
+                    except OSError:
+                        pass
+            return len(self.pairs)
 
     def close(self):
         """Carry nothing any more."""
@@ -67,11 +67,10 @@ class Relay:
                     if not data:
                         return
                     other[ready].sendall(data)
-        except (OSError, ValueError):
+        except OSError:
             pass
         finally:
-            client.close()
-            server.close()
             with self.lock:
-                if (client, server) in self.pairs:
-                    self.pairs.remove((client, server))
+                self.pairs.remove((client, server))
+                client.close()
+                server.close()
