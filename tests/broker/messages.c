@@ -26,7 +26,7 @@ static int end(void **state)
 
 static char port_text[8], witness_path[96];
 
-/* mosquitto_sub with `options`; returns once it is subscribed. */
+/* mosquitto_sub; it writes what it sees, and ends after `count` messages. */
 static pid_t witness_start(const char *topic, const char *count)
 {
     const char *arguments[] = {"mosquitto_sub",
@@ -44,12 +44,11 @@ static pid_t witness_start(const char *topic, const char *count)
                                "-F",
                                "%t %q %r %p",
                                NULL};
-    pid_t pid;
 
     snprintf(port_text, sizeof(port_text), "%u", broker.port);
     snprintf(witness_path, sizeof(witness_path), "%s/witness", broker.folder);
-    pid = program_start(arguments, witness_path);
-    return pid;
+    unlink(witness_path);
+    return program_start(arguments, witness_path);
 }
 
 /* A retained message tells when it is there: the witness prints it. */

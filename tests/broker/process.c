@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -117,17 +118,23 @@ static bool listens(int descriptor, uint16_t port)
 }
 
 /* Below the ports that the kernel gives to those who connect: else one of our
- * own connections may take a port while a broker is down. */
+ * own connections may take a port while a broker is down. At random, so that
+ * programs that run side by side stay out of each other's way. */
+static uint16_t random_port(void)
+{
+    uint16_t bits;
+
+    assert_int_equal(getrandom(&bits, sizeof(bits), 0), sizeof(bits));
+    return (uint16_t)(20001 + bits % 12000);
+}
+
 int listen_on_loopback(uint16_t *port)
 {
-    static uint32_t tries;
-
     for (int i = 0; i < 10000; i++) {
         int descriptor =
             socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        *port =
-            (uint16_t)(20001 + ((uint32_t)getpid() * 31 + tries++ * 7) % 12000);
+        *port = random_port();
         if (listens(descriptor, *port))
             return descriptor;
         close(descriptor);
@@ -218,18 +225,27 @@ static bool answers(const struct broker *broker)
     return good;
 }
 
-void broker_start(struct broker *broker)
+static void launch(struct broker *broker)
 {
-    uint64_t until = milliseconds() + PATIENCE_MS;
     char path[96];
     const char *arguments[] = {"mosquitto", "-c", path, NULL};
 
-    assert_int_equal(broker->pid, 0);
     snprintf(path, sizeof(path), "%s/conf", broker->folder);
     broker->pid = program_start(arguments, NULL);
+}
+
+/* If it ends at once, somebody may have had its port for a moment. */
+void broker_start(struct broker *broker)
+{
+    uint64_t until = milliseconds() + PATIENCE_MS;
+
+    assert_int_equal(broker->pid, 0);
+    launch(broker);
     while (!answers(broker)) {
-        if (waitpid(broker->pid, NULL, WNOHANG) != 0 || milliseconds() > until)
+        if (milliseconds() > until)
             fail_msg("mosquitto does not answer, see %s/log", broker->folder);
+        if (waitpid(broker->pid, NULL, WNOHANG) != 0)
+            launch(broker);
         moment();
     }
 }
