@@ -103,24 +103,36 @@ def check_format(count):
               'format', '\n' + done.stderr[:4000])
 
 
-def bench(count):
-    """The bars of tools/bench, each a case."""
-    if not (TOP / 'tools/bench').exists():
-        return
-    say('bench')
+def run_bench():
+    """Run tools/bench once: how many bars it has, and {case: what it missed}."""
     log = BUILDS / 'bench.log'
     log.unlink(missing_ok=True)
     status = call([TOP / 'tools/bench', '--quick'], log)
     text = log.read_text()
     print(text, flush=True)
-    held = re.search(r'^\d+ bars: (\d+) held', text, re.M)
-    for number in range(int(held[1]) if held else 0):
+    bars = re.search(r'^(\d+) bars: ', text, re.M)
+    missed = dict(re.findall(r'^MISSED: ([^:]*): (.*)$', text, re.M))
+    if status and not missed or not bars:
+        return 0, {'failed': f'status {status}'}
+    return int(bars[1]), missed
+
+
+def bench(count):
+    """The bars of tools/bench, each a case. One that is missed is tried again,
+    once: what else runs on the machine disturbs a measurement."""
+    if not (TOP / 'tools/bench').exists():
+        return
+    say('bench')
+    bars, missed = run_bench()
+    if missed:
+        say('bench, once more')
+        bars, again = run_bench()
+        missed = {case: why for case, why in again.items()
+                  if case in missed or case == 'failed'}
+    for number in range(bars - len(missed)):
         count.add('passed', f'bench: bar {number}')
-    missed = re.findall(r'^MISSED: ([^:]*): (.*)$', text, re.M)
-    for case, why in missed:
+    for case, why in missed.items():
         count.add('FAILED', f'bench: {case}', why)
-    if status and not missed or not held:
-        count.add('FAILED', 'bench', f'status {status}')
 
 
 def quick(count):
