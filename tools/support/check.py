@@ -103,16 +103,26 @@ def check_format(count):
               'format', '\n' + done.stderr[:4000])
 
 
+def run_bench(*options):
+    """Its exit status and what it printed, which is shown too."""
+    log = BUILDS / 'bench.log'
+    log.unlink(missing_ok=True)
+    status = call([TOP / 'tools/bench', *options], log)
+    text = log.read_text()
+    print(text, flush=True)
+    return status, text
+
+
 def bench(count):
-    """The bars of tools/bench, each a case."""
+    """The bars of tools/bench, each a case. Machines are noisy: what three
+    rounds miss, seven decide."""
     if not (TOP / 'tools/bench').exists():
         return
     say('bench')
-    log = BUILDS / 'bench.log'
-    log.unlink(missing_ok=True)
-    status = call([TOP / 'tools/bench', '--quick'], log)
-    text = log.read_text()
-    print(text, flush=True)
+    status, text = run_bench('--quick')
+    if re.search(r'^MISSED: ', text, re.M):
+        say('bench, with more rounds')
+        status, text = run_bench()
     held = re.search(r'^\d+ bars: (\d+) held', text, re.M)
     for number in range(int(held[1]) if held else 0):
         count.add('passed', f'bench: bar {number}')
