@@ -190,6 +190,22 @@ static void test_reading_past_has_a_deadline(void **state)
     expect_fatal(s, MQTT_ERR_PACKET_TIMEOUT);
 }
 
+static void test_what_was_read_past_has_no_deadline_any_more(void **state)
+{
+    struct script *s = *state;
+
+    s->config.packet_timeout_ms = 100;
+    oversize_setup(s);
+    server_publishes(s, 0x34, "a", 9, of_size(1000));
+    expect_too_large(s, 1000 + 8, MQTT_QOS_2);
+    expect_no_event(s);
+    server_publishes(s, 0x3C, "a", 9, of_size(1000));
+    expect_no_event(s);
+    discard_sent(s);
+    elapse(s, 30000);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
 static void test_the_largest_packet_there_is_can_begin(void **state)
 {
     struct script *s = *state;
@@ -243,6 +259,7 @@ int main(void)
         script_test(test_no_room_for_the_identifier_is_fatal_all_the_same),
         script_test(test_a_cut_in_the_middle_leaves_nothing_behind),
         script_test(test_reading_past_has_a_deadline),
+        script_test(test_what_was_read_past_has_no_deadline_any_more),
         script_test(test_the_largest_packet_there_is_can_begin),
         script_test(test_other_packets_may_not_be_larger),
     };

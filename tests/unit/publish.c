@@ -464,6 +464,82 @@ static void test_send_maximum_holds_messages_back(void **state)
     expect_nothing_sent(s);
 }
 
+static unsigned count_sent(struct script *s)
+{
+    unsigned count = 0;
+
+    while (next_packet(s))
+        count++;
+    return count;
+}
+
+/* A server of 3.1.1 cannot say how many it takes: 20 unless configured. */
+static void test_at_most_20_of_qos_2_are_on_their_way(void **state)
+{
+    struct script *s = *state;
+
+    s->memory.slot_count = 64;
+    connected(s);
+    for (int i = 0; i < 30; i++)
+        publish(s, "a", "", MQTT_QOS_2);
+    publish(s, "a", "", MQTT_QOS_1);
+    assert_int_equal(count_sent(s), 20);
+    for (uint16_t i = 1; i <= 10; i++) {
+        server_answers(s, 0x50, i);
+        expect_no_event(s);
+        expect_packet(s, 0x62, i);
+        expect_nothing_sent(s);
+        server_answers(s, 0x70, i);
+        expect_published(s, i, MQTT_OUTCOME_ACKNOWLEDGED);
+        expect_packet(s, 0x34, (uint16_t)(i + 20));
+        if (i == 10)
+            expect_packet(s, 0x32, 31);
+        expect_nothing_sent(s);
+    }
+}
+
+static void test_qos_1_takes_nothing_of_the_share_of_qos_2(void **state)
+{
+    struct script *s = *state;
+
+    s->config.send_maximum_qos2 = 2;
+    connected(s);
+    for (int i = 0; i < 3; i++) {
+        publish(s, "a", "", MQTT_QOS_1);
+        publish(s, "a", "", MQTT_QOS_2);
+    }
+    assert_int_equal(count_sent(s), 5);
+    for (uint16_t i = 1; i <= 5; i += 2) {
+        server_answers(s, 0x40, i);
+        expect_published(s, i, MQTT_OUTCOME_ACKNOWLEDGED);
+    }
+    expect_nothing_sent(s);
+    server_answers(s, 0x50, 4);
+    expect_no_event(s);
+    expect_packet(s, 0x62, 4);
+    server_answers(s, 0x70, 4);
+    expect_published(s, 4, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_packet(s, 0x34, 6);
+}
+
+static void test_the_share_of_qos_2_is_whole_after_a_cut(void **state)
+{
+    struct script *s = *state;
+
+    s->config.send_maximum_qos2 = 2;
+    connected(s);
+    for (int i = 0; i < 4; i++)
+        publish(s, "a", "", MQTT_QOS_2);
+    assert_int_equal(count_sent(s), 2);
+    for (int i = 0; i < 3; i++) {
+        cut(s);
+        reconnected(s, true);
+        expect_packet(s, 0x3C, 1);
+        expect_packet(s, 0x3C, 2);
+        expect_nothing_sent(s);
+    }
+}
+
 /* ---- acknowledgements that fit nothing ----------------------------------- */
 
 static void unknown(struct script *s, uint8_t first_byte)
@@ -731,6 +807,9 @@ int main(void)
         script_test(test_acknowledgements_come_in_any_order),
         script_test(test_pubrels_leave_in_the_order_of_pubrecs),
         script_test(test_send_maximum_holds_messages_back),
+        script_test(test_at_most_20_of_qos_2_are_on_their_way),
+        script_test(test_qos_1_takes_nothing_of_the_share_of_qos_2),
+        script_test(test_the_share_of_qos_2_is_whole_after_a_cut),
         script_test(test_an_unknown_puback_is_counted_and_ignored),
         script_test(test_an_unknown_pubcomp_is_counted_and_ignored),
         script_test(test_an_unknown_pubrec_is_answered),

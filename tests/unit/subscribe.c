@@ -563,6 +563,26 @@ static void test_an_unanswered_unsubscribe_is_asked_again(void **state)
     pull(s, MQTT_EVENT_UNSUBSCRIBED);
 }
 
+/* UNSUBSCRIBE waits for SUBACK, which does not come any more. */
+static void
+test_who_left_while_subscribe_was_open_leaves_after_a_cut(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_1, "");
+
+    connected(s);
+    subscribe(s, &a);
+    expect_packet(s, 0x82, 1);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
+    cut(s);
+    reconnected(s, true);
+    expect_packet(s, 0xA2, 0);
+    expect_nothing_sent(s);
+    server_answers(s, 0xB0, s->packet.identifier);
+    pull(s, MQTT_EVENT_UNSUBSCRIBED);
+    assert_ptr_equal(s->event.subscription, &a);
+}
+
 static void test_a_lost_session_needs_no_unsubscribe(void **state)
 {
     struct script *s = *state;
@@ -721,6 +741,7 @@ int main(void)
         script_test(test_an_unanswered_subscribe_is_asked_again),
         script_test(test_a_refused_one_is_asked_for_with_the_next_session),
         script_test(test_an_unanswered_unsubscribe_is_asked_again),
+        script_test(test_who_left_while_subscribe_was_open_leaves_after_a_cut),
         script_test(test_a_lost_session_needs_no_unsubscribe),
         script_test(test_wildcards_choose_who_is_called),
         script_test(test_dollar_topics_need_a_filter_that_names_them),
