@@ -263,6 +263,7 @@ static mqtt_time next_try(struct mqtt_client *c)
 static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
 {
     c->next_ = at;
+    c->ending_ = false;
     if (at != MQTT_NEVER) {
         mqtt_client_enter(c, MQTT_CLIENT_AWAIT_RETRY, (enum mqtt_error)c->why_);
         return;

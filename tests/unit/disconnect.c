@@ -428,6 +428,22 @@ static void test_a_second_disconnect_may_be_in_a_hurry(void **state)
     expect_disconnect(s);
 }
 
+/* The wish to connect came while it ended, and is taken back in turn. */
+static void test_a_disconnect_may_follow_connect_while_it_ends(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    disconnect(s, 0);
+    expect_disconnect(s);
+    wishes_to_connect(s);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    assert_true(s->event.retry_at == s->now);
+    disconnect(s, 0);
+    expect_ended(s);
+}
+
 static void test_draining_pings_on(void **state)
 {
     struct script *s = *state;
@@ -482,6 +498,7 @@ int main(void)
         script_test(test_draining_ends_while_opening),
         script_test(test_connect_takes_a_draining_disconnect_back),
         script_test(test_a_second_disconnect_may_be_in_a_hurry),
+        script_test(test_a_disconnect_may_follow_connect_while_it_ends),
         script_test(test_draining_pings_on),
         script_test(test_an_acknowledgement_that_is_due_leaves_first),
     };
