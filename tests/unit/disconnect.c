@@ -444,6 +444,27 @@ static void test_a_disconnect_may_follow_connect_while_it_ends(void **state)
     expect_ended(s);
 }
 
+/* What is lost with the session has ended, so there is nothing to reconnect
+ * for. */
+static void test_draining_ends_with_a_clean_session(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.clean_start = true;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_1);
+    disconnect(s, 5000);
+    server_closes(s);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_DISCONNECTED);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_PUBLISHED);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_DISCONNECTED);
+    assert_true(s->event.retry_at == MQTT_NEVER);
+    assert_false(mqtt_client_next(&s->client, &s->event));
+}
+
 static void test_draining_pings_on(void **state)
 {
     struct script *s = *state;
@@ -501,6 +522,7 @@ int main(void)
         script_test(test_a_disconnect_may_follow_connect_while_it_ends),
         script_test(test_draining_pings_on),
         script_test(test_an_acknowledgement_that_is_due_leaves_first),
+        script_test(test_draining_ends_with_a_clean_session),
     };
 
     return script_run("disconnect", tests);
