@@ -465,6 +465,23 @@ static void test_draining_ends_with_a_clean_session(void **state)
     assert_false(mqtt_client_next(&s->client, &s->event));
 }
 
+/* A driver that pulls, writes, and then sleeps until the deadline. */
+static void test_draining_ends_in_the_turn_of_the_last_answer(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a")};
+
+    connected(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
+    discard_sent(s);
+    disconnect(s, 5000);
+    server_suback(s, 1, 0);
+    while (script_feed(s))
+        while (mqtt_client_next(&s->client, &s->event))
+            ;
+    expect_disconnect(s);
+}
+
 static void test_draining_pings_on(void **state)
 {
     struct script *s = *state;
@@ -523,6 +540,7 @@ int main(void)
         script_test(test_draining_pings_on),
         script_test(test_an_acknowledgement_that_is_due_leaves_first),
         script_test(test_draining_ends_with_a_clean_session),
+        script_test(test_draining_ends_in_the_turn_of_the_last_answer),
     };
 
     return script_run("disconnect", tests);
