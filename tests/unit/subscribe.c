@@ -150,6 +150,29 @@ static void test_more_filters_than_fit_take_several_packets(void **state)
     expect_nothing_sent(s);
 }
 
+/* Else the connection would end with MQTT_ERR_PACKET_TOO_LARGE for ever. */
+static void test_suback_always_fits_into_input_memory(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription nodes[13] = {{.maximum_qos = MQTT_QOS_0}};
+    const struct packet *packet;
+
+    s->memory.input_size = 16; /* two bytes, an identifier, 12 codes */
+    connected(s);
+    for (int i = 0; i < 13; i++) {
+        nodes[i].topic_filter = mqtt_text("a");
+        assert_int_equal(mqtt_subscribe(&s->client, &nodes[i]), MQTT_OK);
+    }
+    packet = expect_packet(s, 0x82, 1);
+    assert_int_equal(packet->size, 2 + 2 + 12 * 4);
+    server_sends(s, 0x90, 0x0E, 0x00, 0x01, /* SUBACK */
+                 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    for (int i = 0; i < 12; i++)
+        pull(s, MQTT_EVENT_SUBSCRIBED);
+    packet = expect_packet(s, 0x82, 2);
+    assert_int_equal(packet->size, 2 + 2 + 4);
+}
+
 static void test_any_granted_qos_is_told(void **state)
 {
     struct script *s = *state;
@@ -750,6 +773,7 @@ int main(void)
         script_test(test_what_nobody_takes_is_acknowledged),
         script_test(test_a_message_may_come_before_suback),
         script_test(test_a_dispatch_of_ones_own),
+        script_test(test_suback_always_fits_into_input_memory),
     };
 
     return script_run("subscribe", tests);
