@@ -482,6 +482,18 @@ static void test_draining_ends_in_the_turn_of_the_last_answer(void **state)
     expect_disconnect(s);
 }
 
+static void test_qos_0_is_refused_by_a_connection_that_ends(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    disconnect(s, 0);
+    wishes_to_connect(s);
+    assert_int_equal(try_publish(s, "a", "x", MQTT_QOS_0), MQTT_ERR_OFFLINE);
+    assert_int_equal(try_publish(s, "a", "x", MQTT_QOS_1), MQTT_OK);
+    expect_disconnect(s);
+}
+
 static void test_draining_pings_on(void **state)
 {
     struct script *s = *state;
@@ -541,6 +553,7 @@ int main(void)
         script_test(test_an_acknowledgement_that_is_due_leaves_first),
         script_test(test_draining_ends_with_a_clean_session),
         script_test(test_draining_ends_in_the_turn_of_the_last_answer),
+        script_test(test_qos_0_is_refused_by_a_connection_that_ends),
     };
 
     return script_run("disconnect", tests);
