@@ -48,7 +48,7 @@ static void forget_connection(struct mqtt_engine *e)
     e->session_->reserved_identifier_ = 0;
     e->offering_ = 0;
     e->ping_due_ = e->ping_open_ = e->healthy_ = e->cut_ = false;
-    e->ping_waits_ = false;
+    e->ping_waits_ = e->unread_ = e->stuck_ = false;
     e->packet_by_ = MQTT_NEVER;
     e->error_ = MQTT_OK;
     e->reason_code_ = 0;
