@@ -145,6 +145,52 @@ static void test_each_packet_is_told_decoded(void **state)
     assert_true(span_is(last.text, "t"));
 }
 
+static void test_at_most_64_bytes_of_text_are_told(void **state)
+{
+    struct script *s = *state;
+    char topic[80] = "";
+
+    s->config.trace = keep_last;
+    connected(s);
+    for (size_t size = 60; size < 70; size++) {
+        memset(topic, 't', size);
+        publish_sent(s, topic, "p", MQTT_QOS_1);
+        assert_int_equal(last.text.size, size < 64 ? size : 64);
+        assert_int_equal(last.size, 1 + 1 + 2 + size + 2 + 1);
+        server_publishes(s, 0x32, topic, 7, "p");
+        pull(s, MQTT_EVENT_MESSAGE);
+        assert_false(last.sent);
+        assert_int_equal(last.packet_identifier, 7);
+        assert_int_equal(last.text.size, size < 64 ? size : 64);
+        expect_no_event(s);
+        discard_sent(s);
+    }
+}
+
+static void test_large_packets_are_told(void **state)
+{
+    static char payload[20001];
+    struct script *s = *state;
+
+    if (s->wire == &wire_bytes)
+        return; /* as many single bytes prove no more */
+    memset(payload, 'x', 20000);
+    s->config.trace = keep_last;
+    s->memory.outbox_size = 21000;
+    s->memory.input_size = 21000;
+    connected(s);
+    publish_sent(s, "t", payload, MQTT_QOS_1);
+    assert_int_equal(last.size, 1 + 3 + 3 + 2 + 20000);
+    assert_int_equal(last.packet_identifier, 1);
+    assert_true(span_is(last.text, "t"));
+    payload[16000] = '\0';
+    server_publishes(s, 0x32, "t", 7, payload);
+    pull(s, MQTT_EVENT_MESSAGE);
+    assert_int_equal(last.size, 1 + 2 + 3 + 2 + 16000);
+    assert_int_equal(last.packet_identifier, 7);
+    assert_true(span_is(last.text, "t"));
+}
+
 static void test_every_kind_of_packet_is_told(void **state)
 {
     struct script *s = *state;
@@ -321,6 +367,8 @@ int main(void)
         script_test(test_a_life_in_states),
         script_test(test_an_end_in_states),
         script_test(test_each_packet_is_told_decoded),
+        script_test(test_at_most_64_bytes_of_text_are_told),
+        script_test(test_large_packets_are_told),
         script_test(test_every_kind_of_packet_is_told),
         script_test(test_no_secret_is_told),
         script_test(test_a_topic_across_the_end_of_the_ring_is_told),
