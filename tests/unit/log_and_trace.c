@@ -145,6 +145,52 @@ static void test_each_packet_is_told_decoded(void **state)
     assert_true(span_is(last.text, "t"));
 }
 
+static void test_at_most_64_bytes_of_text_are_told(void **state)
+{
+    struct script *s = *state;
+    char topic[80] = "";
+
+    s->config.trace = keep_last;
+    connected(s);
+    for (size_t size = 60; size < 70; size++) {
+        memset(topic, 't', size);
+        publish_sent(s, topic, "p", MQTT_QOS_1);
+        assert_int_equal(last.text.size, size < 64 ? size : 64);
+        assert_int_equal(last.size, 1 + 1 + 2 + size + 2 + 1);
+        server_publishes(s, 0x32, topic, 7, "p");
+        pull(s, MQTT_EVENT_MESSAGE);
+        assert_false(last.sent);
+        assert_int_equal(last.packet_identifier, 7);
+        assert_int_equal(last.text.size, size < 64 ? size : 64);
+        expect_no_event(s);
+        discard_sent(s);
+    }
+}
+
+static void test_large_packets_are_told(void **state)
+{
+    static char payload[20001];
+    struct script *s = *state;
+
+    if (s->wire == &wire_bytes)
+        return; /* as many single bytes prove no more */
+    memset(payload, 'x', 20000);
+    s->config.trace = keep_last;
+    s->memory.outbox_size = 21000;
+    s->memory.input_size = 21000;
+    connected(s);
+    publish_sent(s, "t", payload, MQTT_QOS_1);
+    assert_int_equal(last.size, 1 + 3 + 3 + 2 + 20000);
+    assert_int_equal(last.packet_identifier, 1);
+    assert_true(span_is(last.text, "t"));
+    payload[16000] = '\0';
+    server_publishes(s, 0x32, "t", 7, payload);
+    pull(s, MQTT_EVENT_MESSAGE);
+    assert_int_equal(last.size, 1 + 2 + 3 + 2 + 16000);
+    assert_int_equal(last.packet_identifier, 7);
+    assert_true(span_is(last.text, "t"));
+}
+
 static void test_every_kind_of_packet_is_told(void **state)
 {
     struct script *s = *state;
@@ -262,6 +308,44 @@ static void test_the_line_of_the_manual(void **state)
     assert_string_equal(line, example_line);
 }
 
+static void test_the_lines_of_a_conversation(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("f/#"),
+                                  .maximum_qos = MQTT_QOS_1};
+    const struct mqtt_message will = {MQTT_TEXT("w"), MQTT_TEXT(""), MQTT_QOS_0,
+                                      false, false};
+
+    watch_packets(s);
+    s->config.connect.clean_start = true;
+    s->config.connect.will = &will;
+    s->config.connect.user_name = mqtt_text("u");
+    s->config.connect.password = mqtt_text("p");
+    connected(s);
+    expect_watched("> CONNECT clean will user name password \"c\" 26 bytes\n"
+                   "< CONNACK code 0 4 bytes\n");
+    subscribed(s, &a);
+    expect_watched("> SUBSCRIBE id 1 \"f/#\" 10 bytes\n"
+                   "< SUBACK code 1 id 1 5 bytes\n");
+    server_publishes(s, 0x31, "f", 0, "hey");
+    pull(s, MQTT_EVENT_MESSAGE);
+    expect_watched("< PUBLISH q0 retain \"f\" 8 bytes\n");
+    server_publishes(s, 0x3A, "f/g", 300, "");
+    pull(s, MQTT_EVENT_MESSAGE);
+    expect_no_event(s);
+    expect_watched("< PUBLISH q1 dup id 300 \"f/g\" 9 bytes\n"
+                   "> PUBACK id 300 4 bytes\n");
+    elapse(s, 60000);
+    discard_sent(s);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    expect_watched("> PINGREQ 2 bytes\n"
+                   "< PINGRESP 2 bytes\n");
+    assert_int_equal(mqtt_disconnect(&s->client, 0), MQTT_OK);
+    discard_sent(s);
+    expect_watched("> DISCONNECT 2 bytes\n");
+}
+
 static void test_every_size_of_line(void **state)
 {
     size_t whole = sizeof(example_line) - 1;
@@ -321,11 +405,14 @@ int main(void)
         script_test(test_a_life_in_states),
         script_test(test_an_end_in_states),
         script_test(test_each_packet_is_told_decoded),
+        script_test(test_at_most_64_bytes_of_text_are_told),
+        script_test(test_large_packets_are_told),
         script_test(test_every_kind_of_packet_is_told),
         script_test(test_no_secret_is_told),
         script_test(test_a_topic_across_the_end_of_the_ring_is_told),
         script_test(test_a_packet_is_told_once),
         script_test(test_the_line_of_the_manual),
+        script_test(test_the_lines_of_a_conversation),
         script_test(test_every_size_of_line),
         script_test(test_what_is_not_printable_becomes_a_question_mark),
         script_test(test_any_first_byte_makes_a_line),

@@ -294,6 +294,49 @@ static void test_70000_publishes_cross_the_wrap(void **state)
     expect_nothing_sent(s);
 }
 
+/* Identifiers 1 and 65535 are held while the others go round. */
+static void hold_and_go_round(struct script *s)
+{
+    uint16_t identifier;
+
+    s->memory.slot_count = 4;
+    connected(s);
+    publish_sent(s, "a", "held", MQTT_QOS_1);
+    do {
+        identifier = publish_sent(s, "a", "", MQTT_QOS_1);
+        if (identifier != 65535)
+            puback(s, identifier);
+    } while (identifier != 65535);
+}
+
+static void test_a_request_steps_over_identifiers_in_use(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a")};
+
+    hold_and_go_round(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
+    expect_packet(s, 0x82, 2);
+}
+
+static void test_a_publish_steps_over_the_identifier_of_a_request(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a")};
+
+    connected(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
+    expect_packet(s, 0x82, 1);
+    for (unsigned i = 0; i < 70000; i++) {
+        uint16_t identifier = publish_sent(s, "a", "", MQTT_QOS_1);
+
+        assert_int_not_equal(identifier, 1);
+        puback(s, identifier);
+    }
+    server_suback(s, 1, 0);
+    pull(s, MQTT_EVENT_SUBSCRIBED);
+}
+
 static void test_as_many_in_flight_as_there_are_slots(void **state)
 {
     struct script *s = *state;
@@ -483,6 +526,8 @@ int main(void)
         script_test(test_holes_are_closed_around_what_is_being_sent),
         script_test(test_pubrec_frees_the_room_and_not_the_identifier),
         script_test(test_70000_publishes_cross_the_wrap),
+        script_test(test_a_request_steps_over_identifiers_in_use),
+        script_test(test_a_publish_steps_over_the_identifier_of_a_request),
         script_test(test_as_many_in_flight_as_there_are_slots),
         script_test(test_every_size_of_outbox),
         script_test(test_every_number_of_slots),

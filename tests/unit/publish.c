@@ -540,6 +540,29 @@ static void test_the_share_of_qos_2_is_whole_after_a_cut(void **state)
     }
 }
 
+/* What is released stands with the server until PUBCOMP. */
+static void test_what_is_released_counts_for_the_share_after_a_cut(void **state)
+{
+    struct script *s = *state;
+
+    s->config.send_maximum_qos2 = 2;
+    connected(s);
+    for (int i = 0; i < 4; i++)
+        publish(s, "a", "", MQTT_QOS_2);
+    assert_int_equal(count_sent(s), 2);
+    server_answers(s, 0x50, 1);
+    expect_no_event(s);
+    cut(s);
+    reconnected(s, true);
+    expect_packet(s, 0x62, 1);
+    expect_packet(s, 0x3C, 2);
+    expect_nothing_sent(s);
+    server_answers(s, 0x70, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_packet(s, 0x34, 3);
+    expect_nothing_sent(s);
+}
+
 /* ---- acknowledgements that fit nothing ----------------------------------- */
 
 static void unknown(struct script *s, uint8_t first_byte)
@@ -810,6 +833,7 @@ int main(void)
         script_test(test_at_most_20_of_qos_2_are_on_their_way),
         script_test(test_qos_1_takes_nothing_of_the_share_of_qos_2),
         script_test(test_the_share_of_qos_2_is_whole_after_a_cut),
+        script_test(test_what_is_released_counts_for_the_share_after_a_cut),
         script_test(test_an_unknown_puback_is_counted_and_ignored),
         script_test(test_an_unknown_pubcomp_is_counted_and_ignored),
         script_test(test_an_unknown_pubrec_is_answered),

@@ -702,6 +702,83 @@ static void test_what_nobody_takes_is_acknowledged(void **state)
     expect_bytes(s, 0x40, 0x02, 0x00, 0x09);
 }
 
+static unsigned calls[1000];
+
+static void count_call(struct mqtt_client *client,
+                       const struct mqtt_message *message, void *context)
+{
+    (void)client;
+    (void)message;
+    ++*(unsigned *)context;
+}
+
+/* All texts of up to `size` of these characters, in turn. */
+static bool next_text(char *text, size_t size, const char *characters)
+{
+    size_t count = strlen(characters), length = strlen(text);
+
+    for (size_t i = 0; i < length; i++) {
+        size_t index = (size_t)(strchr(characters, text[i]) - characters);
+
+        text[i] = characters[(index + 1) % count];
+        if (index + 1 < count)
+            return true;
+    }
+    if (length == size)
+        return false;
+    memset(text, characters[0], length + 1);
+    text[length + 1] = '\0';
+    return true;
+}
+
+static size_t subscribe_to_all_short_filters(struct script *s,
+                                             struct mqtt_subscription *nodes,
+                                             char (*filters)[24])
+{
+    char filter[8] = "";
+    size_t count = 0;
+
+    while (next_text(filter, 4, "a/+#$")) {
+        if (!mqtt_topic_filter_valid(mqtt_text(filter)))
+            continue;
+        for (int shared = 0; shared < 2; shared++, count++) {
+            assert_true(count < 1000);
+            snprintf(filters[count], sizeof(filters[count]), "%s%s",
+                     shared ? "$share/g/" : "", filter);
+            nodes[count] = to(filters[count], MQTT_QOS_0, NULL);
+            nodes[count].on_message = count_call;
+            nodes[count].context = &calls[count];
+            subscribe(s, &nodes[count]);
+        }
+    }
+    return count;
+}
+
+/* The same verdict as that of mqtt_topic_matches(), which topic.c holds
+ * against a reference. */
+static void test_each_is_called_that_matches(void **state)
+{
+    static struct mqtt_subscription nodes[1000];
+    static char filters[1000][24];
+    struct script *s = *state;
+    char name[8] = "";
+    size_t count;
+
+    if (s->wire != &wire_whole)
+        return; /* the filters know nothing of wires */
+    connected(s);
+    count = subscribe_to_all_short_filters(s, nodes, filters);
+    while (next_text(name, 4, "a/$b")) {
+        memset(calls, 0, sizeof(calls));
+        server_publishes(s, 0x30, name, 0, "");
+        assert_true(dispatch(s) > 0);
+        for (size_t i = 0; i < count; i++)
+            if (calls[i] !=
+                mqtt_topic_matches(nodes[i].topic_filter, mqtt_text(name)))
+                fail_msg("%s: %u calls for %s", filters[i], calls[i], name);
+    }
+}
+
 /* The callback is in force before SUBACK: retained messages may overtake. */
 static void test_a_message_may_come_before_suback(void **state)
 {
@@ -770,6 +847,7 @@ int main(void)
         script_test(test_dollar_topics_need_a_filter_that_names_them),
         script_test(test_a_shared_filter_matches_by_what_follows_its_group),
         script_test(test_without_a_callback_the_default_is_called),
+        script_test(test_each_is_called_that_matches),
         script_test(test_what_nobody_takes_is_acknowledged),
         script_test(test_a_message_may_come_before_suback),
         script_test(test_a_dispatch_of_ones_own),
