@@ -83,6 +83,7 @@ static bool shared(const struct mqtt_client *c,
 
     for (s = c->subscriptions_; s; s = s->next_)
         if (s != subscription && mqtt_subscription_live(s) &&
+            s->state_ != MQTT_SUBSCRIPTION_REFUSED &&
             same_filter(s, subscription))
             return true;
     return false;

@@ -504,6 +504,24 @@ static void test_one_of_two_nodes_leaves(void **state)
 
 /* ---- over a cut ---------------------------------------------------------- */
 
+/* The server holds nothing for it. */
+static void test_a_refused_node_keeps_no_subscription(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription refused = {.topic_filter = MQTT_TEXT("a")};
+    struct mqtt_subscription granted = {.topic_filter = MQTT_TEXT("a")};
+    const struct packet *packet;
+
+    connected(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &refused), MQTT_OK);
+    packet = expect_packet(s, 0x82, 0);
+    server_suback(s, packet->identifier, 0x80);
+    pull(s, MQTT_EVENT_SUBSCRIBED);
+    subscribed(s, &granted);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &granted), MQTT_OK);
+    expect_packet(s, 0xA2, 0);
+}
+
 static void test_a_lost_session_is_subscribed_anew(void **state)
 {
     struct script *s = *state;
@@ -852,6 +870,7 @@ int main(void)
         script_test(test_a_message_may_come_before_suback),
         script_test(test_a_dispatch_of_ones_own),
         script_test(test_suback_always_fits_into_input_memory),
+        script_test(test_a_refused_node_keeps_no_subscription),
     };
 
     return script_run("subscribe", tests);
