@@ -830,6 +830,60 @@ static void test_a_dispatch_of_ones_own(void **state)
     expect_called(s, "a", "own ");
 }
 
+static enum mqtt_pace always_stop(void *context, enum mqtt_error error,
+                                  uint8_t reason_code)
+{
+    (void)context;
+    (void)error;
+    (void)reason_code;
+    return MQTT_PACE_STOP;
+}
+
+/* A clean session ends with the connection, and so do its subscriptions. */
+static void test_a_node_comes_back_when_a_clean_session_ends(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_0, "");
+
+    s->config.connect.clean_start = true;
+    s->config.pace = always_stop;
+    connected(s);
+    subscribe(s, &a);
+    discard_sent(s);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
+    cut(s);
+    pull(s, MQTT_EVENT_UNSUBSCRIBED);
+}
+
+static enum mqtt_error ask_to_last(void *context,
+                                   struct mqtt_connect_options *options,
+                                   struct mqtt_server *server)
+{
+    (void)context;
+    (void)server;
+    options->clean_start = false;
+    return MQTT_OK;
+}
+
+/* What counts is what CONNECT said, not what was configured. */
+static void test_a_session_that_lasts_is_told_to_unsubscribe(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_0, "");
+
+    s->config.connect.clean_start = true;
+    s->config.connect.client_identifier = (struct mqtt_span)MQTT_TEXT("c");
+    s->config.before_connect = ask_to_last;
+    s->config.session = MQTT_SESSION_RESUME;
+    connected(s);
+    subscribed(s, &a);
+    cut(s);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
+    expect_no_event(s);
+    reconnected(s, true);
+    expect_packet(s, 0xA2, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -871,6 +925,8 @@ int main(void)
         script_test(test_a_dispatch_of_ones_own),
         script_test(test_suback_always_fits_into_input_memory),
         script_test(test_a_refused_node_keeps_no_subscription),
+        script_test(test_a_node_comes_back_when_a_clean_session_ends),
+        script_test(test_a_session_that_lasts_is_told_to_unsubscribe),
     };
 
     return script_run("subscribe", tests);
