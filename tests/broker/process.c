@@ -252,8 +252,11 @@ void broker_start(struct broker *broker)
 
 void broker_begin(struct broker *broker, const char *password)
 {
+    const char *parent = getenv("TMPDIR");
+
     memset(broker, 0, sizeof(*broker));
-    snprintf(broker->folder, sizeof(broker->folder), "/tmp/mqttloop-XXXXXX");
+    snprintf(broker->folder, sizeof(broker->folder), "%s/mqttloop-XXXXXX",
+             parent && strlen(parent) < 32 ? parent : "/tmp");
     assert_non_null(mkdtemp(broker->folder));
     snprintf(broker->socket, sizeof(broker->socket), "%s/socket",
              broker->folder);

@@ -258,6 +258,8 @@ int station_run_tests(const char *name, const struct CMUnitTest *tests,
     for (size_t i = 0; all && i < total; i++)
         all[i] = under(&tests[i / DRIVING_COUNT], drivings[i % DRIVING_COUNT]);
     failed = _cmocka_run_group_tests(name, all, total, begin, end);
+    /* Else lost, when the leak checker ends a program that failed. */
+    fflush(stdout);
     for (size_t i = 0; all && i < total; i++)
         free((void *)(uintptr_t)all[i].name);
     free(all);

@@ -758,6 +758,8 @@ int script_run_tests(const char *name, const struct CMUnitTest *tests,
     for (size_t i = 0; all && i < total; i++)
         all[i] = over(&tests[i / WIRE_COUNT], wires[i % WIRE_COUNT]);
     failed = _cmocka_run_group_tests(name, all, total, NULL, NULL);
+    /* Else lost, when the leak checker ends a program that failed. */
+    fflush(stdout);
     for (size_t i = 0; all && i < total; i++)
         free((void *)(uintptr_t)all[i].name);
     free(all);

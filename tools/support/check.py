@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -164,12 +165,18 @@ def main():
     adopt_orphans()
     end_on_signals()
     count = Count(TOP / 'tools/known')
+    # Short, for the unix sockets in it; what a test leaves when it is
+    # interrupted goes with it.
+    scratch = os.environ['TMPDIR'] = tempfile.mkdtemp(prefix='mqttloop-')
     try:
         {'full': full, 'quick': quick, 'fresh': fresh.run}[mode](count)
         ours_only(count)
     except KeyboardInterrupt:
         end_children()
-        sys.exit('interrupted')
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     say('done')
     sys.exit(count.summary())
 

@@ -100,6 +100,13 @@ def read_log(count, where, path):
         add_program(count, f'{where}/{name}', record)
 
 
+def shortened(text, most=4000):
+    """Beginning and end: what failed is told before what it left behind."""
+    if len(text) <= 2 * most:
+        return text
+    return f'{text[:most]}\n[...]\n{text[-most:]}'
+
+
 def add_program(count, name, record):
     """Add the cases of one test program, and its own end if none tells."""
     text = record.get('stdout') or ''
@@ -113,6 +120,6 @@ def add_program(count, name, record):
         count.add('skipped', name, lines[-1] if lines else '')
     elif result != 'OK' and 'FAILED' not in [case[0] for case in cases]:
         count.add('FAILED', name, f'{result}, status {record["returncode"]}\n'
-                  f'{text[-4000:]}\n{(record.get("stderr") or "")[-8000:]}')
+                  f'{text[-4000:]}\n{shortened(record.get("stderr") or "")}')
     elif result == 'OK' and not cases:
         count.add('FAILED', name, 'it passed, but ran no test case')
