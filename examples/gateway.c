@@ -12,6 +12,7 @@
  * latest after DRAIN_MS; on a second SIGTERM at once. Exit status 0: nothing
  * was left.
  */
+#define _POSIX_C_SOURCE 200809L /* getopt, with -std=c11 too */
 #include "readings.h"
 
 #include <mqttloop/libev.h>

@@ -25,7 +25,7 @@ static const struct text texts[] = {
      "the user name is too long, not UTF-8, or missing beside a password"},
     {MQTT_ERR_PASSWORD, "the password is longer than 65,535 bytes"},
     {MQTT_ERR_WILL, "the will has a bad topic name, QoS or payload"},
-    {MQTT_ERR_SERVER, "there is no server, or its address is none"},
+    {MQTT_ERR_SERVER, "no server is configured, or its address is not valid"},
     {MQTT_ERR_MEMORY, "the lent memory is too small or malformed"},
     {MQTT_ERR_VERSION, "the header and the library do not fit together"},
     {MQTT_ERR_INTERRUPTED, "a signal interrupted the waiting"},

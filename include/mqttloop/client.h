@@ -17,8 +17,9 @@
  *   - Callbacks fire from mqtt_client_dispatch() only, which the loop calls;
  *     never from inside a request. In a callback everything may be called but
  *     mqtt_loop(), mqtt_client_dispatch() and mqtt_client_next() of the same
- *     client; it may also destroy the client. Hooks (random, before_connect, pace, log, trace) are
- *     something else: they are called from inside and may call nothing back.
+ *     client; it may also destroy the client. Hooks (random, before_connect,
+ *     pace, log, trace) are something else: they are called from inside and may
+ *     call nothing back.
  *   - Spans passed to a request are copied before it returns, unless said.
  *   - A client is used by one thread at a time; different clients share
  *     nothing.
@@ -67,8 +68,11 @@ struct mqtt_connect_options {
     bool clean_start;
 };
 
-/** A server. `address` is an IPv4 or IPv6 address, a host name, or
- * "unix:/path"; `port` 0 is 1883. How it is read is the transport's matter. */
+/** A server. `address` is an IPv4 or IPv6 address (without brackets), a host
+ * name, or "unix:/path": no scheme and no port, which stands apart; `port` 0 is
+ * 1883. It is the transport that reads it: what it cannot read is no error of
+ * the request but MQTT_ERR_SERVER in MQTT_EVENT_DISCONNECTED, with the next
+ * try as after any failure. */
 struct mqtt_server {
     const char *address;
     uint16_t port;
@@ -106,7 +110,7 @@ enum mqtt_event_type {
     MQTT_EVENT_DISCONNECTED,      /**< no connection any more, or none came:
                                  error, reason_code, detail, retry_at */
     MQTT_EVENT_MESSAGE,           /**< message, packet_identifier */
-    MQTT_EVENT_MESSAGE_TOO_LARGE, /**< one was read past: size, qos in message */
+    MQTT_EVENT_MESSAGE_TOO_LARGE, /**< one was read past: size, message.qos */
     MQTT_EVENT_PUBLISHED,         /**< end of a QoS 1 or 2 publish:
                                 packet_identifier, outcome */
     MQTT_EVENT_SUBSCRIBED,   /**< subscription, reason_code: 0 to 2 is the QoS
@@ -348,11 +352,11 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
  * its MQTT_EVENT_PUBLISHED; 0 for QoS 0, which has no such event.
  *
  * MQTT_ERR_TOPIC_NAME, _QOS: see struct mqtt_message; _QOS also for QoS 1 and
- * 2 without slots. MQTT_ERR_TOO_LARGE: no
- * packet, or not this outbox even when empty. MQTT_ERR_NO_ROOM: no room or no
- * slot now; MQTT_EVENT_ROOM comes when it is worth a try. MQTT_ERR_OFFLINE:
- * QoS 0 while disconnected, without keep_qos0. MQTT_ERR_STATE: after
- * mqtt_disconnect() until it is done.
+ * 2 without slots. MQTT_ERR_TOO_LARGE: fits into no packet, or not into this
+ * outbox even when empty. MQTT_ERR_NO_ROOM: no room or no slot now;
+ * MQTT_EVENT_ROOM comes when it is worth a try. MQTT_ERR_OFFLINE: QoS 0 while
+ * disconnected, without keep_qos0. MQTT_ERR_STATE: after mqtt_disconnect()
+ * until it is done.
  */
 enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
                                     const struct mqtt_message *message,
@@ -420,7 +424,24 @@ bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event);
  */
 int mqtt_client_dispatch(struct mqtt_client *client);
 
-/* ==== the ports, for drivers ============================================== */
+/* ==== the ports, for drivers ==============================================
+ *
+ * Whoever does not use drive.h takes turns, whenever the network is ready, the
+ * deadline has come, or something was requested:
+ *
+ *     1. mqtt_client_tick(now)
+ *     2. serve mqtt_client_wants(): open, finish or close the connection
+ *     3. mqtt_client_dispatch(), or mqtt_client_next() until false
+ *     4. while output_buf() has bytes: send, output_done(); stop when the
+ *        network takes no more
+ *     5. input_buf(), receive once, input_done(); 3 again
+ *     6. again from 2 while anything moved; then input_keep() if memory was
+ *        lent, and wait for the network, or mqtt_client_deadline()
+ *
+ * The deadline does not speak of events that wait to be pulled: a turn ends
+ * with none. When a send fails, what had come before may still be received
+ * and given to the client before mqtt_client_closed(), or not.
+ */
 
 /** What the client wants of its driver besides moving bytes. */
 enum mqtt_want {
@@ -428,8 +449,9 @@ enum mqtt_want {
     /** A network connection to mqtt_client_server(). Lasts until
      * mqtt_client_opened() or mqtt_client_closed(). */
     MQTT_WANT_OPEN,
-    /** Nothing will follow what was written: tell the peer (a half close), and
-     * read on. */
+    /** Nothing will follow what was written: tell the peer (a half close, once
+     * for a connection), and read on. Lasts until MQTT_WANT_CLOSE, or until
+     * mqtt_client_closed() when the peer ends it. */
     MQTT_WANT_FINISH,
     /** Close it, without waiting. Lasts until mqtt_client_closed(). */
     MQTT_WANT_CLOSE
