@@ -243,7 +243,7 @@ struct mqtt_config {
      * Hook: called before each connect; may change user name, password, will,
      * and the server for this once. What it sets must live until the next
      * call, or until destroyed. MQTT_OK: connect; anything else: do not, and
-     * try again later (MQTT_ERR_RENEWAL with the error as reason).
+     * try again later, which is an event with MQTT_ERR_RENEWAL.
      */
     enum mqtt_error (*before_connect)(void *context,
                                       struct mqtt_connect_options *options,
@@ -314,8 +314,9 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
 /**
  * End everything at once, without a callback and without a packet; also from
  * inside a callback. On return all that was lent or registered is the
- * caller's again. The network connection is the driver's to close (for a
- * client of mqtt_client_new() use mqtt_client_free()). What is unfinished can
+ * caller's again. The network connection is the driver's to close: for a
+ * client of mqtt_client_new() use mqtt_client_free(), for another one with a
+ * drive call mqtt_drive_end() before. What is unfinished can
  * be listed before by mqtt_client_next_outstanding().
  */
 void mqtt_client_destroy(struct mqtt_client *client);
@@ -331,9 +332,10 @@ enum mqtt_error mqtt_connect(struct mqtt_client *client);
 /**
  * End the connection with DISCONNECT, so that the will is not published.
  * With `timeout_ms` 0 at once: what is unsent stays in the outbox for a later
- * mqtt_connect(). Otherwise after every publish has ended and every
- * subscription was answered, but at the latest after `timeout_ms`; meanwhile
- * publishing is refused and the client reconnects if it must. Ends with
+ * mqtt_connect(). Otherwise after every publish has ended and, on a
+ * connection, every subscription was answered, but at the latest after
+ * `timeout_ms`; meanwhile publishing is refused, and for what is unfinished
+ * the client reconnects if it must. Ends with
  * MQTT_EVENT_DISCONNECTED whose retry_at is MQTT_NEVER.
  * MQTT_ERR_STATE: stopped already.
  */

@@ -60,6 +60,8 @@ struct mqtt_engine {
     uint8_t state_, offering_, delivered_type_, request_type_;
     bool clean_, session_held_, ping_due_, ping_open_, healthy_;
     bool ping_waits_; /* the first PINGREQ without answer has not left yet */
+    bool unread_;     /* something has come and nobody has pulled since */
+    bool stuck_;      /* pulled, but its answer finds no room */
     bool cut_;        /* the network connection is gone, what had come is not */
 };
 

@@ -62,6 +62,7 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
     if (error)
         return error;
     client->config_ = config;
+    client->engine_.clean_ = config->connect.clean_start;
     client->session_held_ = session_start(config) == MQTT_SESSION_RESUME;
     client->drain_by_ = MQTT_NEVER;
     return MQTT_OK;
@@ -227,9 +228,11 @@ static void cut_session(struct mqtt_client *c)
                  c->config_->protocol->clean_ends_session;
 
     mqtt_session_cut(&c->session_, c->config_->keep_qos0);
-    if (ended)
-        mqtt_session_renew(&c->session_, c->config_);
     mqtt_subscriptions_cut(c);
+    if (ended) {
+        mqtt_session_renew(&c->session_, c->config_);
+        mqtt_subscriptions_renew(c);
+    }
     c->engine_.state_ = MQTT_ENGINE_CLOSED;
 }
 
@@ -245,6 +248,13 @@ static void count_loss(struct mqtt_client *c)
         MQTT_COUNT(statistics, attempts_failed);
 }
 
+/* A server that cannot be used makes place for the next one; but one that has
+ * an old session is to be asked to forget it. */
+static bool next_server_due(const struct mqtt_client *c)
+{
+    return !c->established_ && c->why_ != MQTT_ERR_SESSION_PRESENT;
+}
+
 /* The moment of the next try, MQTT_NEVER: none. */
 static mqtt_time next_try(struct mqtt_client *c)
 {
@@ -255,7 +265,7 @@ static mqtt_time next_try(struct mqtt_client *c)
     if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
         return c->now_;
     delay = mqtt_governor_delay(c, c->established_);
-    if (!c->established_ && ++c->server_index_ >= c->config_->server_count)
+    if (next_server_due(c) && ++c->server_index_ >= c->config_->server_count)
         c->server_index_ = 0;
     return delay == MQTT_NEVER ? MQTT_NEVER : c->now_ + delay;
 }
@@ -263,6 +273,7 @@ static mqtt_time next_try(struct mqtt_client *c)
 static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
 {
     c->next_ = at;
+    c->ending_ = false;
     if (at != MQTT_NEVER) {
         mqtt_client_enter(c, MQTT_CLIENT_AWAIT_RETRY, (enum mqtt_error)c->why_);
         return;

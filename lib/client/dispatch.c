@@ -17,9 +17,11 @@ bool mqtt_dispatch_linear(struct mqtt_client *client,
     struct mqtt_subscription *s = client->subscriptions_;
     /* A callback may subscribe: what it adds is for later messages. */
     struct mqtt_subscription *last = client->last_subscription_;
-    bool *destroyed = client->destroyed_;
+    bool *outer = client->destroyed_; /* NULL: called by who pulls */
+    bool here = false, *destroyed = outer ? outer : &here;
     bool taken = false;
 
+    client->destroyed_ = destroyed;
     for (; s; s = s == last ? NULL : s->next_) {
         if (!wants(s, message))
             continue;
@@ -28,6 +30,7 @@ bool mqtt_dispatch_linear(struct mqtt_client *client,
         if (*destroyed)
             return true;
     }
+    client->destroyed_ = outer;
     return taken;
 }
 

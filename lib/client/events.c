@@ -82,5 +82,7 @@ bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event)
     if (next_of_engine(client, event) || next_of_client(client, event))
         return true;
     mqtt_client_drain(client);
-    return false;
+    /* That may have ended a client that waits to try again: nothing else would
+     * tell the driver to pull once more. */
+    return client->lost_ && next_of_client(client, event);
 }

@@ -50,7 +50,7 @@ static enum mqtt_error publish_allowed(const struct mqtt_client *c,
     if (!c->wanted_ && !mqtt_client_is(c, MQTT_CLIENT_STOPPED))
         return MQTT_ERR_STATE; /* disconnecting */
     if (qos == MQTT_QOS_0 && !c->config_->keep_qos0 &&
-        (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->lost_ || c->wiping_))
+        (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->lost_ || c->ending_))
         return MQTT_ERR_OFFLINE;
     return MQTT_OK;
 }

@@ -83,6 +83,7 @@ static bool shared(const struct mqtt_client *c,
 
     for (s = c->subscriptions_; s; s = s->next_)
         if (s != subscription && mqtt_subscription_live(s) &&
+            s->state_ != MQTT_SUBSCRIPTION_REFUSED &&
             same_filter(s, subscription))
             return true;
     return false;
@@ -90,8 +91,10 @@ static bool shared(const struct mqtt_client *c,
 
 static void leave(struct mqtt_client *c, struct mqtt_subscription *s)
 {
+    /* A clean session has ended with its connection, or not begun. */
     bool unknown_to_server = !mqtt_client_is(c, MQTT_CLIENT_CONNECTED) &&
-                             c->config_->connect.clean_start;
+                             c->engine_.clean_ &&
+                             c->config_->protocol->clean_ends_session;
 
     s->leaving_ = false;
     if (unknown_to_server || shared(c, s)) {

@@ -1,4 +1,5 @@
 #include <mqttloop/drive.h>
+#include "client/client.h"
 #include "earlier.h"
 
 /* How far the transport is. */
@@ -273,7 +274,10 @@ static int round_of(struct mqtt_drive *d)
  * be here all the same: look before it is judged. */
 static int look_before(struct mqtt_drive *d, mqtt_time now)
 {
-    if (now < deadline(d) || !read_once(d))
+    if (now < deadline(d))
+        return 0;
+    mqtt_client_ask_time(d->client_); /* what follows happens now */
+    if (!read_once(d))
         return 0;
     return mqtt_client_dispatch(d->client_);
 }

@@ -5,24 +5,27 @@ static mqtt_time until(mqtt_time now, int timeout_ms)
     return timeout_ms < 0 ? MQTT_NEVER : now + (mqtt_time)timeout_ms;
 }
 
-/* Turn and wait until something was handled or the time is over. */
+/* Turn and wait until something was handled or the time is over. Also with no
+ * time at all it is looked once what became ready: a connect that goes on in
+ * the kernel shows in no other way. */
 static int loop(struct mqtt_drive *d, mqtt_time end)
 {
+    bool over = false;
+
     for (;;) {
         struct mqtt_reactor *reactor;
         enum mqtt_error error;
         int count = mqtt_drive_turn(d);
 
-        if (count)
+        if (count || over)
             return count;
         reactor = d->reactor_;
         if (!reactor)
             return MQTT_ERR_ATTACHED; /* a callback detached it */
-        if (reactor->ops->now(reactor) >= end)
-            return 0;
         error = reactor->ops->wait(reactor, end);
         if (error)
             return error;
+        over = reactor->ops->now(reactor) >= end;
     }
 }
 

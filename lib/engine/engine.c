@@ -48,7 +48,7 @@ static void forget_connection(struct mqtt_engine *e)
     e->session_->reserved_identifier_ = 0;
     e->offering_ = 0;
     e->ping_due_ = e->ping_open_ = e->healthy_ = e->cut_ = false;
-    e->ping_waits_ = false;
+    e->ping_waits_ = e->unread_ = e->stuck_ = false;
     e->packet_by_ = MQTT_NEVER;
     e->error_ = MQTT_OK;
     e->reason_code_ = 0;
@@ -122,6 +122,15 @@ bool mqtt_engine_acknowledge(struct mqtt_engine *e)
     return true;
 }
 
+/* Whether the answer to so many topic filters can be received: SUBACK has the
+ * shape of a request, with one byte for each. */
+static bool answer_fits(const struct mqtt_engine *e, enum mqtt_packet_type type,
+                        uint32_t count)
+{
+    return type != MQTT_SUBSCRIBE ||
+           mqtt_request_size(count) <= e->input_.own_size_;
+}
+
 /* How many entries of a request fit into `room` bytes, and their size. */
 static uint16_t count_entries(const struct mqtt_engine *e,
                               enum mqtt_packet_type type,
@@ -137,7 +146,7 @@ static uint16_t count_entries(const struct mqtt_engine *e,
         if (first->state_ != state)
             continue;
         size = *entries + protocol(e)->request_entry_size(type, first);
-        if (mqtt_request_size(size) > room)
+        if (mqtt_request_size(size) > room || !answer_fits(e, type, count + 1u))
             break;
         *entries = size;
         count++;

@@ -119,6 +119,7 @@ static inline void mqtt_engine_packet_ended(struct mqtt_engine *e)
 void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
                        uint32_t size);
 void mqtt_trace_published(struct mqtt_engine *e);
+void mqtt_trace_oversize(struct mqtt_engine *e);
 
 static inline void mqtt_engine_trace(struct mqtt_engine *e, bool sent,
                                      const uint8_t *packet, uint32_t size)

@@ -58,6 +58,7 @@ void mqtt_engine_input_done(struct mqtt_engine *e, size_t size)
         return; /* after our DISCONNECT nothing counts any more */
     e->input_.end_ += (uint32_t)size;
     e->last_received_ = e->now_;
+    e->unread_ = true;
     if (e->packet_by_ != MQTT_NEVER)
         e->packet_by_ += size * MQTT_MS_PER_BYTE;
 }
@@ -151,19 +152,19 @@ bool mqtt_engine_next(struct mqtt_engine *e, struct mqtt_event *event)
 
     event->type = (enum mqtt_event_type)0;
     pass_packet(e);
-    if (!mqtt_engine_settle(e))
-        return false;
-    while (more && !event->type && !discarding(e)) {
+    e->stuck_ = !mqtt_engine_settle(e);
+    while (more && !event->type && !discarding(e) && !e->stuck_) {
         enum mqtt_error error;
 
         pass_packet(e);
         error = mqtt_oversize_active(e)
                     ? mqtt_oversize_continue(e, &more, event)
                     : read_packet(e, &more, event);
-        if (error == MQTT_LATER)
-            return false;
-        if (error)
+        e->stuck_ = error == MQTT_LATER;
+        if (error && !e->stuck_)
             mqtt_engine_fail(e, error);
     }
+    if (!event->type)
+        e->unread_ = false;
     return event->type != 0;
 }

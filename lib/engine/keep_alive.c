@@ -41,6 +41,13 @@ static mqtt_time pingresp_timeout(const struct mqtt_engine *e)
     return timeout ? timeout : PINGRESP_TIMEOUT_MS;
 }
 
+static mqtt_time packet_timeout(const struct mqtt_engine *e)
+{
+    uint32_t timeout = e->config_->packet_timeout_ms;
+
+    return timeout ? timeout : PACKET_TIMEOUT_MS;
+}
+
 void mqtt_keep_alive_begin(struct mqtt_engine *e)
 {
     e->answer_by_ = MQTT_NEVER;
@@ -49,11 +56,9 @@ void mqtt_keep_alive_begin(struct mqtt_engine *e)
 
 void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size)
 {
-    uint32_t timeout = e->config_->packet_timeout_ms;
-
     if (e->packet_by_ == MQTT_NEVER && !e->cut_)
-        e->packet_by_ = e->now_ + (timeout ? timeout : PACKET_TIMEOUT_MS) +
-                        (mqtt_time)size * MQTT_MS_PER_BYTE;
+        e->packet_by_ =
+            e->now_ + packet_timeout(e) + (mqtt_time)size * MQTT_MS_PER_BYTE;
 }
 
 static void ping(struct mqtt_engine *e)
@@ -69,22 +74,31 @@ void mqtt_keep_alive_sent(struct mqtt_engine *e)
 {
     e->last_sent_ = e->now_;
     /* The time for the answer begins when PINGREQ has left; on a slow link
-     * that may be long after it was due. */
-    if (e->ping_waits_)
+     * that may be long after it was due. Nor is PINGRESP read while answers
+     * to what came before it wait for room. */
+    if (e->ping_waits_ || (e->ping_open_ && e->stuck_))
         e->answer_by_ = e->now_ + pingresp_timeout(e);
 }
 
-/* While nobody pulls, nothing is read, and PINGRESP may wait in the network. */
-static bool deaf(const struct mqtt_engine *e)
+/* Whether bytes have come that nobody has pulled. */
+static bool unread(const struct mqtt_engine *e)
 {
-    return e->input_.end_ - e->input_.begin_ >= e->input_.own_size_;
+    return e->unread_ && e->input_.end_ - e->input_.begin_ > e->packet_size_;
+}
+
+static void put_off(mqtt_time *deadline, mqtt_time to)
+{
+    if (*deadline != MQTT_NEVER && *deadline < to)
+        *deadline = to;
 }
 
 void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now)
 {
     e->now_ = now;
-    if (e->ping_open_ && deaf(e))
-        e->answer_by_ = now + pingresp_timeout(e);
+    if (unread(e)) { /* what is waited for may be here, or behind it */
+        put_off(&e->answer_by_, now + pingresp_timeout(e));
+        put_off(&e->packet_by_, now + packet_timeout(e));
+    }
     if (e->packet_by_ <= now)
         mqtt_engine_fail(e, MQTT_ERR_PACKET_TIMEOUT);
     else if (e->answer_by_ <= now)

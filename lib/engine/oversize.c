@@ -85,25 +85,36 @@ static enum mqtt_error identifier_read(struct mqtt_oversize *o)
     return MQTT_OK;
 }
 
-/* It is over: owed its acknowledgement, and told of, unless it came before. */
+static void ended(struct mqtt_engine *e)
+{
+    e->oversize_.step_ = NONE;
+    mqtt_engine_packet_ended(e);
+    if (e->config_->trace)
+        mqtt_trace_oversize(e);
+}
+
+/* It came before: it is acknowledged anew, and not told of. */
+static enum mqtt_error finish_duplicate(struct mqtt_engine *e)
+{
+    if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, e->oversize_.identifier_))
+        return MQTT_LATER;
+    ended(e);
+    MQTT_COUNT(e->config_->statistics, duplicates_received);
+    return MQTT_OK;
+}
+
 static enum mqtt_error finish(struct mqtt_engine *e, struct mqtt_event *event)
 {
     struct mqtt_oversize *o = &e->oversize_;
     struct mqtt_identifier_set *received = &e->session_->received_;
     unsigned qos = mqtt_publish_qos(o->first_byte_);
 
-    if (qos == 2 && mqtt_received_has(received, o->identifier_)) {
-        if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, o->identifier_))
-            return MQTT_LATER;
-        o->step_ = NONE;
-        mqtt_engine_packet_ended(e);
-        return MQTT_OK;
-    }
+    if (qos == 2 && mqtt_received_has(received, o->identifier_))
+        return finish_duplicate(e);
     if (qos == 2 && !mqtt_received_add(received, o->identifier_))
         return MQTT_ERR_RECEIVED_FULL;
     mqtt_engine_deliver(e, qos, o->identifier_);
-    o->step_ = NONE;
-    mqtt_engine_packet_ended(e);
+    ended(e);
     memset(event, 0, sizeof *event);
     event->type = MQTT_EVENT_MESSAGE_TOO_LARGE;
     event->size = o->size_;

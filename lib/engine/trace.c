@@ -123,3 +123,15 @@ void mqtt_trace_published(struct mqtt_engine *e)
     while (mqtt_outbox_pass(e->session_, &start, &size))
         trace_publish(e, start, size);
 }
+
+/* Its topic name was thrown away. */
+void mqtt_trace_oversize(struct mqtt_engine *e)
+{
+    const struct mqtt_oversize *o = &e->oversize_;
+    struct mqtt_trace t = {.at = e->now_,
+                           .first_byte = o->first_byte_,
+                           .packet_identifier = o->identifier_,
+                           .size = o->size_};
+
+    e->config_->trace(e->config_->context, &t);
+}

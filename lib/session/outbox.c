@@ -139,12 +139,15 @@ void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos)
         s->quota_qos2_++;
 }
 
+static uint16_t less(uint16_t maximum, uint16_t taken)
+{
+    return taken < maximum ? (uint16_t)(maximum - taken) : 0;
+}
+
 void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels)
 {
-    s->quota_ = s->send_maximum_;
-    s->quota_qos2_ = pubrels < s->send_maximum_qos2_
-                         ? (uint16_t)(s->send_maximum_qos2_ - pubrels)
-                         : 0;
+    s->quota_ = less(s->send_maximum_, pubrels);
+    s->quota_qos2_ = less(s->send_maximum_qos2_, pubrels);
 }
 
 void mqtt_outbox_release(struct mqtt_session *s)

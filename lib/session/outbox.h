@@ -36,8 +36,8 @@ void mqtt_outbox_sent(struct mqtt_session *s, uint32_t size);
 bool mqtt_outbox_take_quota(struct mqtt_session *s, unsigned qos);
 /* One less is in flight. */
 void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos);
-/* Nothing is in flight but `pubrels` exchanges that wait for PUBCOMP: they
- * take no quota [5.0, section 4.9], but count for QoS 2. */
+/* Nothing is in flight but `pubrels` exchanges that wait for PUBCOMP, which
+ * gives back what they take [5.0 MQTT-3.3.4-9]. */
 void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels);
 
 /* Let packets wait no more that the quota allows. */

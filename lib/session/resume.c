@@ -52,9 +52,19 @@ static uint32_t never_sent(struct mqtt_session *s)
     return begin;
 }
 
+/* Whether a packet of QoS 0 is half sent: nobody sends the rest. */
+static bool half_sent_qos0(struct mqtt_session *s)
+{
+    return mqtt_outbox_half_sent(s) &&
+           !mqtt_publish_qos(*mqtt_ring_at(&s->ring_, s->mark_));
+}
+
 void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
 {
     uint32_t pin;
+
+    if (half_sent_qos0(s))
+        MQTT_COUNT(s->statistics_, qos0_dropped);
 
     mark_all_sent(s);
     pin = never_sent(s);

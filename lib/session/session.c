@@ -63,8 +63,10 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
 static enum mqtt_error refuse_for_now(struct mqtt_session *s, uint32_t size,
                                       enum mqtt_qos qos)
 {
-    s->room_wanted_ = size;
-    s->slot_wanted_ = qos != MQTT_QOS_0;
+    /* The least of what was refused, so that nobody waits for another. */
+    s->slot_wanted_ = qos && (!s->room_wanted_ || s->slot_wanted_);
+    if (!s->room_wanted_ || size < s->room_wanted_)
+        s->room_wanted_ = size;
     MQTT_COUNT(s->statistics_, publishes_refused);
     return MQTT_ERR_NO_ROOM;
 }

@@ -40,11 +40,12 @@ static word not_plain_short(const uint8_t *at, size_t left)
  */
 static bool plain_ascii(const uint8_t *at, size_t size)
 {
-    const uint8_t *last = at + size - sizeof(word);
+    const uint8_t *last;
     word bad;
 
     if (size < sizeof(word))
         return !not_plain_short(at, size);
+    last = at + (size - sizeof(word));
     bad = not_plain(load(last));
     for (; at < last; at += sizeof(word))
         bad |= not_plain(load(at));

@@ -71,6 +71,23 @@ static void test_loop_counts_what_it_handled(void **state)
     station_free(s);
 }
 
+/* A program with a wait of its own asks with no time at all. */
+static void test_loop_without_time_connects(void **state)
+{
+    struct station *s = station_draft(&driving_loop, broker.port);
+    uint64_t until = milliseconds() + PATIENCE_MS;
+
+    (void)state;
+    station_open(s);
+    assert_int_equal(mqtt_connect(s->client), MQTT_OK);
+    while (!s->connected) {
+        assert_true(milliseconds() < until);
+        assert_true(mqtt_loop(s->client, 0) >= 0);
+        usleep(1000);
+    }
+    station_free(s);
+}
+
 static void test_loop_may_be_called_when_not_connected(void **state)
 {
     struct station *s = station_draft(&driving_loop, broker.port);
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_loop_waits_no_longer_than_asked),
         cmocka_unit_test(test_loop_does_not_sleep_past_a_deadline),
         cmocka_unit_test(test_loop_counts_what_it_handled),
+        cmocka_unit_test(test_loop_without_time_connects),
         cmocka_unit_test(test_loop_may_be_called_when_not_connected),
         cmocka_unit_test(test_a_signal_interrupts),
         cmocka_unit_test(test_a_callback_frees_the_client),

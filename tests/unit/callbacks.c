@@ -496,6 +496,31 @@ static void dispatch_inside(struct mqtt_client *client)
     assert_int_equal(mqtt_client_dispatch(client), MQTT_ERR_REENTERED);
 }
 
+static void count_messages(struct mqtt_client *client,
+                           const struct mqtt_message *message, void *context)
+{
+    (void)client;
+    (void)message;
+    ++*(int *)context;
+}
+
+static void test_who_pulls_may_dispatch_a_message(void **state)
+{
+    struct script *s = *state;
+    int count = 0;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a"),
+                                  .on_message = count_messages,
+                                  .context = &count};
+
+    connected(s);
+    subscribed(s, &a);
+    server_publishes(s, 0x30, "a", 0, "x");
+    expect_message(s, "a", "x");
+    assert_true(mqtt_dispatch_linear(&s->client, &s->event.message));
+    assert_int_equal(count, 1);
+    expect_no_event(s);
+}
+
 static void test_dispatch_inside_is_refused(void **state)
 {
     struct script *s = *state;
@@ -628,6 +653,7 @@ int main(void)
         script_test(test_requests_are_told_to_the_driver),
         script_test(test_after_set_driver_null_nobody_is_told),
         script_test(test_requests_ask_the_clock_of_the_driver),
+        script_test(test_who_pulls_may_dispatch_a_message),
     };
 
     return script_run("callbacks", tests);

@@ -428,6 +428,72 @@ static void test_a_second_disconnect_may_be_in_a_hurry(void **state)
     expect_disconnect(s);
 }
 
+/* The wish to connect came while it ended, and is taken back in turn. */
+static void test_a_disconnect_may_follow_connect_while_it_ends(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    disconnect(s, 0);
+    expect_disconnect(s);
+    wishes_to_connect(s);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    assert_true(s->event.retry_at == s->now);
+    disconnect(s, 0);
+    expect_ended(s);
+}
+
+/* What is lost with the session has ended, so there is nothing to reconnect
+ * for. */
+static void test_draining_ends_with_a_clean_session(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.clean_start = true;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_1);
+    disconnect(s, 5000);
+    server_closes(s);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_DISCONNECTED);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_PUBLISHED);
+    assert_true(mqtt_client_next(&s->client, &s->event));
+    assert_int_equal(s->event.type, MQTT_EVENT_DISCONNECTED);
+    assert_true(s->event.retry_at == MQTT_NEVER);
+    assert_false(mqtt_client_next(&s->client, &s->event));
+}
+
+/* A driver that pulls, writes, and then sleeps until the deadline. */
+static void test_draining_ends_in_the_turn_of_the_last_answer(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a")};
+
+    connected(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
+    discard_sent(s);
+    disconnect(s, 5000);
+    server_suback(s, 1, 0);
+    while (script_feed(s))
+        while (mqtt_client_next(&s->client, &s->event))
+            ;
+    expect_disconnect(s);
+}
+
+static void test_qos_0_is_refused_by_a_connection_that_ends(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    disconnect(s, 0);
+    wishes_to_connect(s);
+    assert_int_equal(try_publish(s, "a", "x", MQTT_QOS_0), MQTT_ERR_OFFLINE);
+    assert_int_equal(try_publish(s, "a", "x", MQTT_QOS_1), MQTT_OK);
+    expect_disconnect(s);
+}
+
 static void test_draining_pings_on(void **state)
 {
     struct script *s = *state;
@@ -482,8 +548,12 @@ int main(void)
         script_test(test_draining_ends_while_opening),
         script_test(test_connect_takes_a_draining_disconnect_back),
         script_test(test_a_second_disconnect_may_be_in_a_hurry),
+        script_test(test_a_disconnect_may_follow_connect_while_it_ends),
         script_test(test_draining_pings_on),
         script_test(test_an_acknowledgement_that_is_due_leaves_first),
+        script_test(test_draining_ends_with_a_clean_session),
+        script_test(test_draining_ends_in_the_turn_of_the_last_answer),
+        script_test(test_qos_0_is_refused_by_a_connection_that_ends),
     };
 
     return script_run("disconnect", tests);

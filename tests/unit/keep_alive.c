@@ -278,6 +278,43 @@ static void test_who_does_not_read_does_not_miss_pingresp(void **state)
     expect_wants(s, MQTT_WANT_NOTHING);
 }
 
+/* It is here, with room behind it, and nobody has looked yet. */
+static void test_a_pingresp_that_nobody_pulled_counts(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, PING_AFTER_MS);
+    expect_bytes(s, 0xC0, 0x00);
+    server_sends(s, 0xD0, 0x00);
+    while (script_feed(s))
+        ;
+    elapse(s, 1000000);
+    assert_true(mqtt_client_deadline(&s->client) > s->now);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    expect_no_event(s);
+    expect_wants(s, MQTT_WANT_NOTHING);
+}
+
+/* Input memory is full, and no acknowledgement leaves. */
+static void test_a_dead_link_is_found_behind_full_input(void **state)
+{
+    struct script *s = *state;
+
+    s->memory.control_size = 16;
+    connected(s);
+    for (int i = 1; i < 200; i++)
+        server_publishes(s, 0x32, "a", (uint16_t)i, "0123456789");
+    s->blocked = true;
+    while (mqtt_client_next(&s->client, &s->event) || script_feed(s))
+        ;
+    elapse(s, PING_AFTER_MS);
+    while (mqtt_client_next(&s->client, &s->event))
+        ;
+    elapse(s, 10000);
+    expect_wants(s, MQTT_WANT_CLOSE);
+}
+
 /* ---- a packet that began and does not end -------------------------------- */
 
 static void test_half_a_packet_has_a_deadline(void **state)
@@ -334,6 +371,22 @@ static void test_a_whole_packet_ends_its_deadline(void **state)
 }
 
 /* Each packet has its own. */
+static void test_a_whole_packet_that_nobody_pulled_counts(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = MQTT_KEEP_ALIVE_OFF;
+    connected(s);
+    server_sends(s, 0x30, 0x04);
+    expect_no_event(s);
+    server_sends(s, 0x00, 0x01, 'a', 'b');
+    while (script_feed(s))
+        ;
+    elapse(s, 1000000);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    expect_message(s, "a", "b");
+}
+
 static void test_the_next_half_packet_begins_anew(void **state)
 {
     struct script *s = *state;
@@ -373,6 +426,9 @@ int main(void)
         script_test(test_each_byte_buys_8_ms),
         script_test(test_a_whole_packet_ends_its_deadline),
         script_test(test_the_next_half_packet_begins_anew),
+        script_test(test_a_pingresp_that_nobody_pulled_counts),
+        script_test(test_a_dead_link_is_found_behind_full_input),
+        script_test(test_a_whole_packet_that_nobody_pulled_counts),
     };
 
     return script_run("keep_alive", tests);

@@ -399,6 +399,22 @@ static void test_any_first_byte_makes_a_line(void **state)
     }
 }
 
+static void test_what_is_read_past_is_told_too(void **state)
+{
+    struct script *s = *state;
+    char payload[400];
+
+    memset(payload, 'x', sizeof(payload));
+    payload[sizeof(payload) - 1] = '\0';
+    watch_packets(s);
+    s->memory.input_size = 64;
+    connected(s);
+    watched[0] = '\0';
+    server_publishes(s, 0x32, "a", 7, payload);
+    pull(s, MQTT_EVENT_MESSAGE_TOO_LARGE);
+    expect_watched("< PUBLISH q1 id 7 407 bytes\n");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -416,6 +432,7 @@ int main(void)
         script_test(test_every_size_of_line),
         script_test(test_what_is_not_printable_becomes_a_question_mark),
         script_test(test_any_first_byte_makes_a_line),
+        script_test(test_what_is_read_past_is_told_too),
     };
 
     return script_run("log_and_trace", tests);

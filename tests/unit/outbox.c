@@ -490,6 +490,25 @@ static void test_memory_that_is_missing_is_refused(void **state)
         MQTT_ERR_MEMORY);
 }
 
+/* One waits for room, one for a slot: neither hides the other. */
+static void test_room_is_told_to_each_who_was_refused(void **state)
+{
+    struct script *s = *state;
+
+    s->memory.outbox_size = 64;
+    s->memory.slot_count = 1;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_1);
+    s->blocked = true;
+    while (try_publish(s, "a", "0123456789", MQTT_QOS_0) == MQTT_OK)
+        ;
+    assert_int_equal(try_publish(s, "a", "2", MQTT_QOS_1), MQTT_ERR_NO_ROOM);
+    s->blocked = false;
+    discard_sent(s);
+    pull(s, MQTT_EVENT_ROOM);
+    assert_int_equal(try_publish(s, "a", "0", MQTT_QOS_0), MQTT_OK);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -517,6 +536,7 @@ int main(void)
         script_test(test_every_size_of_control_subscribes_what_fits),
         script_test(test_every_size_of_input),
         script_test(test_memory_that_is_missing_is_refused),
+        script_test(test_room_is_told_to_each_who_was_refused),
     };
 
     return script_run("outbox", tests);

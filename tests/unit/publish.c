@@ -801,6 +801,21 @@ static void test_an_acknowledgement_passes_what_has_not_begun(void **state)
     assert_int_equal(mqtt_client_state(&s->client), MQTT_CLIENT_CONNECTED);
 }
 
+static void test_half_a_qos_0_that_is_cut_is_counted(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_statistics statistics = {0};
+
+    s->config.statistics = &statistics;
+    connected(s);
+    s->blocked = true;
+    publish(s, "a", "0123456789", MQTT_QOS_0);
+    network_takes(s, 5);
+    cut(s);
+    assert_int_equal(statistics.qos0_dropped, 1);
+    s->config.statistics = NULL;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -847,6 +862,7 @@ int main(void)
         script_test(test_what_is_offered_stays_as_it_is),
         script_test(test_nothing_comes_into_the_middle_of_a_packet),
         script_test(test_an_acknowledgement_passes_what_has_not_begun),
+        script_test(test_half_a_qos_0_that_is_cut_is_counted),
     };
 
     return script_run("publish", tests);

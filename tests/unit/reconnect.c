@@ -492,6 +492,24 @@ static void test_clients_share_nothing(void **state)
     script_free(t);
 }
 
+/* Else the next server would be tried, and this one keep its session. */
+static void test_the_server_with_an_old_session_is_asked_again(void **state)
+{
+    struct script *s = *state;
+    static const struct mqtt_server servers[2] = {{"one", 0}, {"two", 0}};
+
+    s->config.servers = servers;
+    s->config.server_count = 2;
+    s->config.session = MQTT_SESSION_NEW;
+    start(s);
+    connects(s);
+    discard_sent(s);
+    server_connack(s, 1, 0);
+    expect_fatal(s, MQTT_ERR_SESSION_PRESENT);
+    elapse(s, 100000);
+    assert_string_equal(mqtt_client_server(&s->client)->address, "one");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -517,6 +535,7 @@ int main(void)
         script_test(test_a_renewed_connect_that_does_not_fit_stops),
         script_test(test_a_renewed_user_name_is_checked),
         script_test(test_clients_share_nothing),
+        script_test(test_the_server_with_an_old_session_is_asked_again),
     };
 
     return script_run("reconnect", tests);

@@ -208,6 +208,31 @@ static void test_send_maximum_holds_for_resends(void **state)
     expect_nothing_sent(s);
 }
 
+/* With 1, nothing passes what is not finished. */
+static void test_send_maximum_holds_over_a_released_message(void **state)
+{
+    struct script *s = *state;
+
+    s->config.send_maximum = 1;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_2);
+    server_answers(s, 0x50, 1);
+    expect_no_event(s);
+    cut(s);
+    publish(s, "a", "2", MQTT_QOS_1);
+    publish(s, "a", "3", MQTT_QOS_1);
+    reconnected(s, true);
+    expect_packet(s, 0x62, 1);
+    expect_nothing_sent(s);
+    server_answers(s, 0x70, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_packet(s, 0x32, 2);
+    expect_nothing_sent(s);
+    server_answers(s, 0x40, 2);
+    expect_published(s, 2, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_packet(s, 0x32, 3);
+}
+
 static void test_resends_are_counted(void **state)
 {
     struct script *s = *state;
@@ -532,6 +557,7 @@ int main(void)
         script_test(test_resume_subscribes_what_it_never_did),
         script_test(test_publish_before_connecting),
         script_test(test_what_was_published_offline_survives_a_clean_start),
+        script_test(test_send_maximum_holds_over_a_released_message),
     };
 
     return script_run("resume", tests);

@@ -150,6 +150,29 @@ static void test_more_filters_than_fit_take_several_packets(void **state)
     expect_nothing_sent(s);
 }
 
+/* Else the connection would end with MQTT_ERR_PACKET_TOO_LARGE for ever. */
+static void test_suback_always_fits_into_input_memory(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription nodes[13] = {{.maximum_qos = MQTT_QOS_0}};
+    const struct packet *packet;
+
+    s->memory.input_size = 16; /* two bytes, an identifier, 12 codes */
+    connected(s);
+    for (int i = 0; i < 13; i++) {
+        nodes[i].topic_filter = mqtt_text("a");
+        assert_int_equal(mqtt_subscribe(&s->client, &nodes[i]), MQTT_OK);
+    }
+    packet = expect_packet(s, 0x82, 1);
+    assert_int_equal(packet->size, 2 + 2 + 12 * 4);
+    server_sends(s, 0x90, 0x0E, 0x00, 0x01, /* SUBACK */
+                 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    for (int i = 0; i < 12; i++)
+        pull(s, MQTT_EVENT_SUBSCRIBED);
+    packet = expect_packet(s, 0x82, 2);
+    assert_int_equal(packet->size, 2 + 2 + 4);
+}
+
 static void test_any_granted_qos_is_told(void **state)
 {
     struct script *s = *state;
@@ -481,6 +504,24 @@ static void test_one_of_two_nodes_leaves(void **state)
 
 /* ---- over a cut ---------------------------------------------------------- */
 
+/* The server holds nothing for it. */
+static void test_a_refused_node_keeps_no_subscription(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription refused = {.topic_filter = MQTT_TEXT("a")};
+    struct mqtt_subscription granted = {.topic_filter = MQTT_TEXT("a")};
+    const struct packet *packet;
+
+    connected(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &refused), MQTT_OK);
+    packet = expect_packet(s, 0x82, 0);
+    server_suback(s, packet->identifier, 0x80);
+    pull(s, MQTT_EVENT_SUBSCRIBED);
+    subscribed(s, &granted);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &granted), MQTT_OK);
+    expect_packet(s, 0xA2, 0);
+}
+
 static void test_a_lost_session_is_subscribed_anew(void **state)
 {
     struct script *s = *state;
@@ -789,6 +830,60 @@ static void test_a_dispatch_of_ones_own(void **state)
     expect_called(s, "a", "own ");
 }
 
+static enum mqtt_pace always_stop(void *context, enum mqtt_error error,
+                                  uint8_t reason_code)
+{
+    (void)context;
+    (void)error;
+    (void)reason_code;
+    return MQTT_PACE_STOP;
+}
+
+/* A clean session ends with the connection, and so do its subscriptions. */
+static void test_a_node_comes_back_when_a_clean_session_ends(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_0, "");
+
+    s->config.connect.clean_start = true;
+    s->config.pace = always_stop;
+    connected(s);
+    subscribe(s, &a);
+    discard_sent(s);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
+    cut(s);
+    pull(s, MQTT_EVENT_UNSUBSCRIBED);
+}
+
+static enum mqtt_error ask_to_last(void *context,
+                                   struct mqtt_connect_options *options,
+                                   struct mqtt_server *server)
+{
+    (void)context;
+    (void)server;
+    options->clean_start = false;
+    return MQTT_OK;
+}
+
+/* What counts is what CONNECT said, not what was configured. */
+static void test_a_session_that_lasts_is_told_to_unsubscribe(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_0, "");
+
+    s->config.connect.clean_start = true;
+    s->config.connect.client_identifier = (struct mqtt_span)MQTT_TEXT("c");
+    s->config.before_connect = ask_to_last;
+    s->config.session = MQTT_SESSION_RESUME;
+    connected(s);
+    subscribed(s, &a);
+    cut(s);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &a), MQTT_OK);
+    expect_no_event(s);
+    reconnected(s, true);
+    expect_packet(s, 0xA2, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -828,6 +923,10 @@ int main(void)
         script_test(test_what_nobody_takes_is_acknowledged),
         script_test(test_a_message_may_come_before_suback),
         script_test(test_a_dispatch_of_ones_own),
+        script_test(test_suback_always_fits_into_input_memory),
+        script_test(test_a_refused_node_keeps_no_subscription),
+        script_test(test_a_node_comes_back_when_a_clean_session_ends),
+        script_test(test_a_session_that_lasts_is_told_to_unsubscribe),
     };
 
     return script_run("subscribe", tests);
