@@ -42,23 +42,25 @@ static void become(const char *const arguments[], const char *output)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(descriptor, STDOUT_FILENO);
-    if (setenv("PATH", "/usr/sbin:/usr/local/sbin:/usr/bin:/bin", 1) == 0)
-        execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-    perror(arguments[0]);
+    execvp(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(127);
 }
 
 pid_t program_start(const char *const arguments[], const char *output)
 {
-    pid_t pid = fork();
+    pid_t pid;
 
+    setenv("PATH", "/usr/sbin:/usr/local/sbin:/usr/bin:/bin", 1);
+    pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
+    if (pid == 0) /* other threads may hold locks: only what is async-safe */
         become(arguments, output);
     return pid;
 }
 
-int program_wait(pid_t pid)
+/* A signal, if any, is sent again and again: mosquitto 2.0.11 forgets one that
+ * comes between its handler and its loop. */
+static int wait_for_end(pid_t pid, int signal)
 {
     uint64_t until = milliseconds() + PATIENCE_MS;
     int status;
@@ -69,15 +71,21 @@ int program_wait(pid_t pid)
             waitpid(pid, &status, 0);
             fail_msg("process %d did not end", (int)pid);
         }
+        if (signal)
+            kill(pid, signal);
         moment();
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+int program_wait(pid_t pid)
+{
+    return wait_for_end(pid, 0);
+}
+
 void program_stop(pid_t pid)
 {
-    kill(pid, SIGTERM);
-    program_wait(pid);
+    wait_for_end(pid, SIGTERM);
 }
 
 char *content_of(const char *path)
@@ -234,6 +242,19 @@ static void launch(struct broker *broker)
     broker->pid = program_start(arguments, NULL);
 }
 
+static void broker_is_silent(const struct broker *broker)
+{
+    char path[96], *log;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/log", broker->folder);
+    log = content_of(path);
+    size = strlen(log);
+    print_error("%s\n", size > 2000 ? log + size - 2000 : log);
+    free(log);
+    fail_msg("mosquitto (process %d) does not answer", (int)broker->pid);
+}
+
 /* If it ends at once, somebody may have had its port for a moment. */
 void broker_start(struct broker *broker)
 {
@@ -243,7 +264,7 @@ void broker_start(struct broker *broker)
     launch(broker);
     while (!answers(broker)) {
         if (milliseconds() > until)
-            fail_msg("mosquitto does not answer, see %s/log", broker->folder);
+            broker_is_silent(broker);
         if (waitpid(broker->pid, NULL, WNOHANG) != 0)
             launch(broker);
         moment();
