@@ -175,6 +175,8 @@ static enum mqtt_error make_client(struct gateway *gateway)
         .payload = MQTT_TEXT("offline"), .qos = MQTT_QOS_1, .retain = true};
     struct mqtt_config config = {.servers = &gateway->server,
                                  .server_count = 1,
+                                 .retry_base_ms = 250, /* its broker is near */
+                                 .retry_cap_ms = 2000,
                                  .on_event = on_event,
                                  .context = gateway,
                                  .statistics = &gateway->statistics};
