@@ -90,7 +90,8 @@ def inside(count, root, name, command):
     began = time.monotonic()
     status = call('unshare', '--pid', '--fork', '--kill-child',
                   '--mount-proc=' + str(root / 'proc'), 'chroot', root,
-                  '/bin/sh', '-c', 'cd /root/mqttloop && ' + command)
+                  '/bin/sh', '-c',
+                  'unset TMPDIR; cd /root/mqttloop && ' + command)
     print(f'{name}: {time.monotonic() - began:.1f} s', flush=True)
     count.add('FAILED' if status else 'passed', f'fresh: {name}',
               f'status {status}')
