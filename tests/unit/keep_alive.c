@@ -120,6 +120,25 @@ static void test_pingreq_leaves_when_nothing_comes(void **state)
     expect_fatal(s, MQTT_ERR_PINGRESP_TIMEOUT);
 }
 
+/* ... not after the first PINGRESP either. */
+static void test_pingreq_leaves_when_nothing_comes_any_more(void **state)
+{
+    struct script *s = *state;
+
+    connected(s);
+    elapse(s, PING_AFTER_MS);
+    expect_bytes(s, 0xC0, 0x00);
+    server_sends(s, 0xD0, 0x00);
+    expect_no_event(s);
+    for (int i = 0; i < 5; i++) {
+        elapse(s, 10000);
+        publish_sent(s, "a", "x", MQTT_QOS_0);
+    }
+    elapse(s, PING_AFTER_MS - 50000);
+    expect_bytes(s, 0xC0, 0x00);
+    expect_deadline(s, 10000);
+}
+
 /* The server wants to hear something within its second, answered or not. */
 static void
 test_while_pingresp_is_awaited_the_server_is_kept_content(void **state)
@@ -412,6 +431,7 @@ int main(void)
         script_test(test_a_packet_that_left_puts_pingreq_off),
         script_test(test_a_packet_that_came_does_not_put_pingreq_off),
         script_test(test_pingreq_leaves_when_nothing_comes),
+        script_test(test_pingreq_leaves_when_nothing_comes_any_more),
         script_test(test_while_pingresp_is_awaited_the_server_is_kept_content),
         script_test(test_a_short_keep_alive_finds_a_dead_link),
         script_test(test_keep_alive_off_sends_none),

@@ -440,6 +440,9 @@ static void test_new_does_not_take_a_session_it_has_not(void **state)
     server_connack(s, 0, 0);
     pull(s, MQTT_EVENT_CONNECTED);
     expect_packet(s, 0x32, 1);
+    cut(s);
+    reconnected(s, true);
+    expect_packet(s, 0x3A, 1);
 }
 
 static void test_a_cut_while_wiping_begins_again(void **state)
