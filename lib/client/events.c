@@ -77,7 +77,7 @@ static bool next_of_client(struct mqtt_client *c, struct mqtt_event *event)
 
 bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event)
 {
-    if (mqtt_subscriptions_next_answer(client, event))
+    if (client->answers_left_ && mqtt_subscriptions_next_answer(client, event))
         return true;
     if (next_of_engine(client, event) || next_of_client(client, event))
         return true;

@@ -21,7 +21,7 @@ unsigned mqtt_length_write(uint8_t *out, uint32_t value)
     return size;
 }
 
-int mqtt_length_read(const uint8_t *bytes, size_t size, uint32_t *value)
+int mqtt_length_read_long(const uint8_t *bytes, size_t size, uint32_t *value)
 {
     uint32_t sum = 0;
 

@@ -16,6 +16,15 @@ unsigned mqtt_length_write(uint8_t *out, uint32_t value);
 
 /* Read it from `size` bytes: the number of bytes it took; 0: there are too few
  * to tell; -1: a fifth byte would be needed [3.1.1, section 2.2.3]. */
-int mqtt_length_read(const uint8_t *bytes, size_t size, uint32_t *value);
+int mqtt_length_read_long(const uint8_t *bytes, size_t size, uint32_t *value);
+
+static inline int mqtt_length_read(const uint8_t *bytes, size_t size,
+                                   uint32_t *value)
+{
+    if (!size || bytes[0] & 0x80)
+        return mqtt_length_read_long(bytes, size, value);
+    *value = bytes[0];
+    return 1;
+}
 
 #endif

@@ -38,22 +38,27 @@ void mqtt_publish_put(struct mqtt_ring_cursor *cursor,
         mqtt_ring_put(cursor, message->payload.data, message->payload.size);
 }
 
+/* By hand, not by the cursor: this is done for each message that comes, and
+ * one look at the length serves for all its fields. */
 enum mqtt_error mqtt_publish_read(struct mqtt_reader *r, uint8_t first,
                                   struct mqtt_message *message,
                                   uint16_t *identifier)
 {
     unsigned qos = mqtt_publish_qos(first);
+    const uint8_t *at = r->at;
+    size_t size = (size_t)(r->end - at), topic, head;
 
-    message->topic_name = mqtt_read_text(r);
-    *identifier = qos ? mqtt_read_u16(r) : 0;
-    if (r->overflow)
+    topic = size < 2 ? 0 : (size_t)(at[0] << 8 | at[1]);
+    head = 2 + topic + (qos ? 2 : 0);
+    if (head > size)
         return MQTT_ERR_TRUNCATED;
+    message->topic_name = (struct mqtt_span){at + 2, topic};
     if (!mqtt_topic_name_valid(message->topic_name))
         return MQTT_ERR_RECEIVED_TOPIC; /* [3.1.1 MQTT-3.3.2-2] */
+    *identifier = qos ? (uint16_t)(at[head - 2] << 8 | at[head - 1]) : 0;
     if (qos && !*identifier)
         return MQTT_ERR_PACKET_IDENTIFIER; /* [3.1.1 MQTT-2.3.1-1] */
-    message->payload.data = r->at;
-    message->payload.size = (size_t)(r->end - r->at);
+    message->payload = (struct mqtt_span){at + head, size - head};
     message->qos = (enum mqtt_qos)qos;
     message->retain = first & MQTT_FLAG_RETAIN;
     message->dup = (first & MQTT_FLAG_DUP) != 0;
