@@ -180,17 +180,14 @@ void mqtt_topic_prepare(struct mqtt_topic_pattern *pattern,
     pattern->literal = (uint16_t)literal_size(filter.data, filter.size);
 }
 
-bool mqtt_topic_pattern_matches(const struct mqtt_topic_pattern *pattern,
-                                struct mqtt_span name)
+bool mqtt_topic_pattern_matches_rest(const struct mqtt_topic_pattern *pattern,
+                                     struct mqtt_span name)
 {
     size_t literal = pattern->literal;
     const uint8_t *at = name.data;
 
-    if (literal == pattern->size)
-        return name.size == literal && !memcmp(at, pattern->filter, literal);
-    if (name.size < literal || (!literal && at[0] == '$'))
-        return false;
-    return !memcmp(at, pattern->filter, literal) &&
-           matches(pattern->filter + literal, pattern->size - literal,
+    if (!literal && at[0] == '$')
+        return false; /* [3.1.1 MQTT-4.7.2-1] */
+    return matches(pattern->filter + literal, pattern->size - literal,
                    at + literal, name.size - literal);
 }

@@ -6,13 +6,31 @@
 #define MQTT_WIRE_TOPIC_H
 
 #include <mqttloop/client.h>
+#include <string.h>
 
 /* `topic_filter` is valid, and its bytes stay. */
 void mqtt_topic_prepare(struct mqtt_topic_pattern *pattern,
                         struct mqtt_span topic_filter);
 
-/* As mqtt_topic_matches(). */
-bool mqtt_topic_pattern_matches(const struct mqtt_topic_pattern *pattern,
-                                struct mqtt_span topic_name);
+/* Behind what is literal, which has been found equal. */
+bool mqtt_topic_pattern_matches_rest(const struct mqtt_topic_pattern *pattern,
+                                     struct mqtt_span topic_name);
+
+/* As mqtt_topic_matches(). Sizes first: most filters are no match, and are
+ * passed over without a call. */
+static inline bool
+mqtt_topic_pattern_matches(const struct mqtt_topic_pattern *pattern,
+                           struct mqtt_span name)
+{
+    size_t literal = pattern->literal;
+
+    if (name.size < literal ||
+        (literal == pattern->size && name.size != literal))
+        return false;
+    if (memcmp(name.data, pattern->filter, literal) != 0)
+        return false;
+    return literal == pattern->size ||
+           mqtt_topic_pattern_matches_rest(pattern, name);
+}
 
 #endif
