@@ -46,16 +46,6 @@ static inline uint16_t mqtt_read_u16(struct mqtt_reader *r)
     return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
 }
 
-/* A length of two bytes, then so many bytes [3.1.1, section 1.5.3]. */
-static inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
-{
-    struct mqtt_span text;
-
-    text.size = mqtt_read_u16(r);
-    text.data = mqtt_read_bytes(r, text.size);
-    return text;
-}
-
 static inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
                                     size_t size)
 {

@@ -248,6 +248,24 @@ static void test_keep_alive_keeps_alive(void **state)
     station_free(s);
 }
 
+/* poll(2) refuses more entries than the process may have descriptors. */
+static void test_a_process_with_few_descriptors_waits(void **state)
+{
+    struct station *s = station_draft(*state, broker.port);
+    struct rlimit limit = limit_before;
+
+    station_open(s);
+    station_connect(s);
+    limit.rlim_cur = 4;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (s->driving == &driving_loop)
+        assert_true(mqtt_loop(s->client, 1) >= 0);
+    s->driving->turn(s, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
+    assert_int_equal(s->disconnected, 0);
+    station_free(s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -263,6 +281,8 @@ int main(void)
         cmocka_unit_test(test_the_next_server_is_tried),
         cmocka_unit_test_teardown(
             test_without_descriptors_an_address_is_tried_again, lift_limit),
+        cmocka_unit_test_teardown(test_a_process_with_few_descriptors_waits,
+                                  lift_limit),
         cmocka_unit_test_teardown(
             test_without_descriptors_a_name_is_tried_again, lift_limit),
         cmocka_unit_test(test_several_clients_side_by_side),
