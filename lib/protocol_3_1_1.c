@@ -1,3 +1,4 @@
+#include "engine/engine.h"
 #include "engine/receive.h"
 
 const struct mqtt_protocol mqtt_protocol_3_1_1 = {
@@ -13,9 +14,16 @@ const struct mqtt_protocol mqtt_protocol_3_1_1 = {
     .connect_check = mqtt_connect_check,
     .connect_size = mqtt_connect_size,
     .connect_write = mqtt_connect_write,
-    .publish_length = mqtt_publish_length,
-    .publish_put = mqtt_publish_put,
-    .request_entry_size = mqtt_request_entry_size,
+    .publish_head_size = mqtt_publish_head_size,
+    .publish_head_put = mqtt_publish_head_put,
+    .subscription_check = mqtt_subscription_check,
+    .request_head_size = mqtt_request_head_size,
+    .request_head = mqtt_request_head,
     .request_entry = mqtt_request_entry,
+    .ack_write = mqtt_ack_write,
+    .large = &mqtt_large_past,
+    .send_maximum_qos2 = 20, /* what mosquitto takes without losing some */
+    .level = 4,
+    .maximum_qos = 2,
     .clean_ends_session = true,
 };

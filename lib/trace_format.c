@@ -53,7 +53,7 @@ static const char *type_text(uint8_t first_byte)
         "packet 0",  "CONNECT",  "CONNACK",     "PUBLISH",
         "PUBACK",    "PUBREC",   "PUBREL",      "PUBCOMP",
         "SUBSCRIBE", "SUBACK",   "UNSUBSCRIBE", "UNSUBACK",
-        "PINGREQ",   "PINGRESP", "DISCONNECT",  "packet 15"};
+        "PINGREQ",   "PINGRESP", "DISCONNECT",  "AUTH"};
 
     return texts[first_byte >> 4];
 }
@@ -68,10 +68,15 @@ static void put_publish_flags(struct line *line, uint8_t first_byte)
         put_text(line, " retain");
 }
 
-static void put_connack(struct line *line, const struct mqtt_trace *trace)
+static void put_code(struct line *line, uint8_t code)
 {
     put_text(line, " code ");
-    put_number(line, trace->code);
+    put_number(line, code);
+}
+
+static void put_connack(struct line *line, const struct mqtt_trace *trace)
+{
+    put_code(line, trace->code);
     if (trace->session_present)
         put_text(line, " session present");
 }
@@ -102,11 +107,11 @@ static void put_details(struct line *line, const struct mqtt_trace *trace)
         put_publish_flags(line, trace->first_byte);
         break;
     case MQTT_SUBACK:
-        put_text(line, " code ");
-        put_number(line, trace->code);
+        put_code(line, trace->code);
         break;
-    default:
-        break;
+    default: /* 0 is what goes without saying */
+        if (trace->code)
+            put_code(line, trace->code);
     }
 }
 

@@ -30,7 +30,9 @@
 
 #include <mqttloop/engine.h>
 #include <mqttloop/log.h>
+#include <mqttloop/properties.h>
 #include <mqttloop/protocol.h>
+#include <mqttloop/reason.h>
 #include <mqttloop/session.h>
 #include <mqttloop/types.h>
 #include <mqttloop/version.h>
@@ -47,25 +49,49 @@ struct mqtt_subscription;
 /** A keep alive of 0 on the wire: no PINGREQ, a dead link stays unnoticed. */
 #define MQTT_KEEP_ALIVE_OFF UINT32_MAX
 
+/** A session that never ends, and one that ends with its connection. */
+#define MQTT_SESSION_EXPIRY_NEVER UINT32_MAX
+#define MQTT_SESSION_EXPIRY_AT_ONCE (UINT32_MAX - 1)
+
 /**
- * The content of CONNECT [3.1.1, section 3.1]. All zero is valid: a session
- * that lasts needs a client identifier, a clean start does not.
+ * The content of CONNECT [3.1.1, section 3.1], [5.0, section 3.1]. All zero is
+ * valid: a session that lasts needs a client identifier (in 5.0 the server may
+ * assign one), a clean start does not.
  */
 struct mqtt_connect_options {
     /** UTF-8, at most 65,535 bytes; may be empty with clean_start. */
     struct mqtt_span client_identifier;
     /** UTF-8; absent, or present, even if empty. */
     struct mqtt_span user_name;
-    /** Bytes; absent or present; only with a user name [MQTT-3.1.2-22]. */
+    /** Bytes; absent or present; in 3.1.1 only with a user name
+     * [3.1.1 MQTT-3.1.2-22]. */
     struct mqtt_span password;
     /** What the server publishes if we vanish; NULL: nothing. Its payload has
      * at most 65,535 bytes. */
     const struct mqtt_message *will;
     /** Seconds, 1 to 65,535; 0: 60; or MQTT_KEEP_ALIVE_OFF. */
     uint32_t keep_alive_s;
-    /** Forget, on both sides, what was before; in 3.1.1 also: the session
-     * ends with the connection. */
+    /** Forget, on both sides, what was before. In 3.1.1 the session also ends
+     * with the connection, and so it does in 5.0 unless session_expiry_s says
+     * otherwise; then only the first connection after mqtt_connect() asks for
+     * a clean start. */
     bool clean_start;
+
+    /* 5.0 only: */
+
+    /** Seconds that the session lasts after its connection; 0: with a clean
+     * start none, otherwise it never ends, as in 3.1.1. Or
+     * MQTT_SESSION_EXPIRY_NEVER, _AT_ONCE. */
+    uint32_t session_expiry_s;
+    /** Receive Maximum: QoS 1 and 2 messages that may be open at once; 0: as
+     * many as the lent memory takes. */
+    uint16_t receive_maximum;
+    /** Maximum Packet Size, in bytes; 0: the input memory's, or none with
+     * mqtt_config.large. */
+    uint32_t maximum_packet_size;
+    /** More: Request Response Information, Request Problem Information, User
+     * Property, Authentication Method and Data. */
+    struct mqtt_span properties;
 };
 
 /** A server. `address` is an IPv4 or IPv6 address (without brackets), a host
@@ -98,25 +124,40 @@ enum mqtt_pace {
 };
 
 /**
- * The default of mqtt_config.pace. NORMAL for everything, but: CONNACK 2, 4
- * and 5 (identifier, user name or password, authorisation): SLOW, for they
- * may be renewed; CONNACK 1 (protocol version), MQTT_ERR_CONTROL_SIZE: STOP.
+ * The default of mqtt_config.pace. NORMAL for everything, but SLOW, for they
+ * may be renewed: CONNACK 2, 4 and 5 of 3.1.1 (identifier, user name or
+ * password, authorisation); of 5.0 0x85 to 0x87, 0x8A, 0x8C, 0x97, 0x9F. STOP:
+ * CONNACK 1 and 0x84 (protocol version), 0x8E (another client has taken over
+ * the session: two of one identifier must not fight), MQTT_ERR_CONTROL_SIZE.
  */
 enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
                                  uint8_t reason_code);
 
 enum mqtt_event_type {
-    MQTT_EVENT_CONNECTED = 1,     /**< a good CONNACK: session_present */
+    MQTT_EVENT_CONNECTED = 1,     /**< a good CONNACK: session_present,
+                                 properties */
     MQTT_EVENT_DISCONNECTED,      /**< no connection any more, or none came:
                                  error, reason_code, detail, retry_at */
     MQTT_EVENT_MESSAGE,           /**< message, packet_identifier */
     MQTT_EVENT_MESSAGE_TOO_LARGE, /**< one was read past: size, message.qos */
     MQTT_EVENT_PUBLISHED,         /**< end of a QoS 1 or 2 publish:
-                                packet_identifier, outcome */
+                                packet_identifier, outcome, reason_code,
+                                properties, error */
     MQTT_EVENT_SUBSCRIBED,   /**< subscription, reason_code: 0 to 2 is the QoS
-                                granted, 0x80 refused */
-    MQTT_EVENT_UNSUBSCRIBED, /**< subscription: the node is yours again */
-    MQTT_EVENT_ROOM          /**< after MQTT_ERR_NO_ROOM: it is worth a try */
+                                granted, from 0x80 on refused; properties;
+                                error: a limit of the server forbids to ask */
+    MQTT_EVENT_UNSUBSCRIBED, /**< subscription: the node is yours again;
+                                reason_code, properties; error: a limit of the
+                                server forbids to tell it, which still has it */
+    MQTT_EVENT_ROOM,         /**< after MQTT_ERR_NO_ROOM: it is worth a try */
+    /* 5.0 only: */
+    MQTT_EVENT_REFUSED,           /**< CONNACK with reason_code, properties;
+                                 MQTT_EVENT_DISCONNECTED follows */
+    MQTT_EVENT_SERVER_DISCONNECT, /**< DISCONNECT with reason_code, properties;
+                                 MQTT_EVENT_DISCONNECTED follows */
+    MQTT_EVENT_AUTHENTICATION     /**< AUTH with reason_code, properties: 0x18
+                                 is to be answered by mqtt_authenticate(), 0 is
+                                 the good end of a re-authentication */
 };
 
 /** How a publish ended. Every accepted QoS 1 or 2 publish ends exactly once. */
@@ -124,21 +165,31 @@ enum mqtt_outcome {
     MQTT_OUTCOME_ACKNOWLEDGED, /**< PUBACK or PUBCOMP came */
     MQTT_OUTCOME_LOST,         /**< sent, never acknowledged, and the session
                                   is gone: it may have arrived or not */
-    MQTT_OUTCOME_UNKNOWN       /**< QoS 2, the server had taken it (PUBREC) when
-                                  the session was lost: most likely arrived */
+    MQTT_OUTCOME_UNKNOWN,      /**< QoS 2, the server had taken it (PUBREC) when
+                                  the session was lost: most likely arrived; or
+                                  sent, and a new connection forbids to send it
+                                  again */
+    MQTT_OUTCOME_REFUSED,      /**< by the server: see reason_code */
+    MQTT_OUTCOME_EXPIRED,      /**< its expiry came before a byte of it left */
+    MQTT_OUTCOME_FORBIDDEN,    /**< never sent: a limit of the server that is
+                                  connected now forbids it, see error */
+    MQTT_OUTCOME_SOURCE        /**< its source could not be read */
 };
 
 /** Only the members that its type names are set. Borrowed for the call, or
  * until the next pull. */
 struct mqtt_event {
     enum mqtt_event_type type;
-    enum mqtt_error error; /**< MQTT_OK: asked for by mqtt_disconnect() */
+    enum mqtt_error error; /**< DISCONNECTED: why; MQTT_OK: asked for by
+                              mqtt_disconnect() */
     enum mqtt_outcome outcome;
     uint8_t reason_code; /**< as the server sent it; 0 if it sent none */
     bool session_present;
     uint16_t packet_identifier; /**< 0: none */
     uint32_t size;              /**< of the packet that was too large */
     struct mqtt_message message;
+    struct mqtt_span properties; /**< of the packet that it tells of; those of
+                                    a message are message.properties */
     struct mqtt_subscription *subscription;
     mqtt_time retry_at; /**< MQTT_NEVER: stopped, until mqtt_connect() */
     const char *detail; /**< words of the transport, or NULL */
@@ -148,7 +199,8 @@ struct mqtt_event {
 typedef void mqtt_event_function(struct mqtt_client *client,
                                  const struct mqtt_event *event, void *context);
 
-/** Told of a message. It is acknowledged after this returned. */
+/** Told of a message. It is acknowledged after this returned, unless
+ * mqtt_config.settle says that mqtt_settle() does it. */
 typedef void mqtt_message_function(struct mqtt_client *client,
                                    const struct mqtt_message *message,
                                    void *context);
@@ -157,6 +209,13 @@ typedef void mqtt_message_function(struct mqtt_client *client,
 struct mqtt_topic_pattern {
     const uint8_t *filter;
     uint16_t size, literal;
+};
+
+/** Which retained messages come when a subscription is made. */
+enum mqtt_retain_handling {
+    MQTT_RETAIN_SEND,        /**< all that match */
+    MQTT_RETAIN_SEND_IF_NEW, /**< only if the server did not have it yet */
+    MQTT_RETAIN_DO_NOT_SEND
 };
 
 /**
@@ -173,10 +232,25 @@ struct mqtt_subscription {
     mqtt_message_function *on_message;
     void *context;
 
+    /* 5.0 only [5.0, section 3.8.3.1]: */
+
+    /** Not what this client itself publishes; never with "$share/". */
+    bool no_local;
+    /** Keep RETAIN as it was published. */
+    bool retain_as_published;
+    enum mqtt_retain_handling retain_handling;
+    /** Subscription Identifier, 1 to 268,435,455; 0: none. Messages that name
+     * it go to the subscriptions that have it. Left out where the server has no
+     * such thing. */
+    uint32_t identifier;
+    /** User Properties of SUBSCRIBE and UNSUBSCRIBE. The bytes must stay. */
+    struct mqtt_span properties;
+
     struct mqtt_subscription *next_;
     struct mqtt_topic_pattern pattern_;
     uint8_t state_, code_;
-    bool leaving_, answer_due_;
+    int8_t error_; /* enum mqtt_error: why it was not asked for */
+    bool leaving_, answer_due_, renewed_, unsuback_;
 };
 
 /**
@@ -187,9 +261,26 @@ struct mqtt_subscription {
 typedef bool mqtt_dispatch_function(struct mqtt_client *client,
                                     const struct mqtt_message *message);
 
-/** Asks each subscription in turn, each called at most once for a message. */
+/**
+ * Asks each subscription in turn, each called at most once for a message. One
+ * that names Subscription Identifiers [5.0, section 3.3.4] goes to those that
+ * have one of them and match; if there is none such, and without, to all that
+ * match.
+ */
 bool mqtt_dispatch_linear(struct mqtt_client *client,
                           const struct mqtt_message *message);
+
+/** How messages that are larger than the input memory are received; see
+ * stream.h. */
+struct mqtt_large;
+
+/** When received messages of QoS 1 and 2 are acknowledged. */
+enum mqtt_settle_mode {
+    /** When the callback has returned, or the next event is pulled. */
+    MQTT_SETTLE_AFTER_CALLBACK,
+    /** By mqtt_settle(). */
+    MQTT_SETTLE_BY_CALL
+};
 
 /**
  * The configuration. mqtt_client_init() keeps a pointer: it belongs to the
@@ -199,6 +290,14 @@ bool mqtt_dispatch_linear(struct mqtt_client *client,
 struct mqtt_config {
     /** Required, e.g. &mqtt_protocol_3_1_1. */
     const struct mqtt_protocol *protocol;
+    /** Tried when a server does not speak `protocol`: refuses it, or closes
+     * without an answer to CONNECT; only until the first good CONNACK, and
+     * then the other way round if that is not spoken either. NULL: none. */
+    const struct mqtt_protocol *fallback;
+    /** In 3.1.1: leave out what it cannot carry (properties, subscription
+     * options, reason codes of mqtt_settle()) instead of
+     * MQTT_ERR_PROTOCOL_VERSION. */
+    bool drop_unsupported;
     struct mqtt_connect_options connect;
     enum mqtt_session_start session;
 
@@ -208,7 +307,8 @@ struct mqtt_config {
 
     /** From the wish to connect until the network connection; 30,000 ms. */
     uint32_t open_timeout_ms;
-    /** From the network connection until CONNACK; 10,000 ms. */
+    /** From the network connection, or from each AUTH that is sent, until
+     * CONNACK; 10,000 ms. */
     uint32_t connack_timeout_ms;
     /** From PINGREQ until PINGRESP; 10,000 ms. */
     uint32_t pingresp_timeout_ms;
@@ -228,12 +328,29 @@ struct mqtt_config {
     /** QoS 1 and 2 messages sent and not yet acknowledged, at most; 0: as
      * many as there are slots. The others wait their turn in the outbox. */
     uint16_t send_maximum;
-    /** Of these, QoS 2; 0: 20. A server of 3.1.1 cannot say how many it
-     * takes: mosquitto 2.0 acknowledges what exceeds its 20, and loses it. */
+    /** Of these, QoS 2; 0: in 3.1.1 20, where a server cannot say how many it
+     * takes: mosquitto 2.0 acknowledges what exceeds its 20, and loses it. In
+     * 5.0 the server's Receive Maximum is kept besides. */
     uint16_t send_maximum_qos2;
     /** Accept QoS 0 while disconnected, and keep over a cut what was not yet
      * sent. Otherwise: MQTT_ERR_OFFLINE, and dropped. */
     bool keep_qos0;
+    /** 5.0: do not use topic aliases, neither way. */
+    bool no_topic_aliases;
+    /** 5.0: when the session was lost, subscribe anew with
+     * MQTT_RETAIN_DO_NOT_SEND, where a subscription was granted before. */
+    bool renew_without_retained;
+    /** 5.0: check payloads that are said to be UTF-8 [5.0, section 3.3.2.3.2].
+     * To be published: MQTT_ERR_PAYLOAD_FORMAT. Received: counted, refused with
+     * 0x99, not given to the application; those that come in parts are not
+     * checked. */
+    bool check_payload_format;
+    /** When received messages are acknowledged. */
+    enum mqtt_settle_mode settle;
+    /** What to do with messages larger than the input memory: NULL, or
+     * &mqtt_large_parts of stream.h. NULL: in 5.0 the server is told not to
+     * send any, in 3.1.1 they are read past, MQTT_EVENT_MESSAGE_TOO_LARGE. */
+    const struct mqtt_large *large;
     /** When the session is lost, publish anew what was sent and not
      * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. */
     bool republish_lost;
@@ -272,6 +389,16 @@ struct mqtt_config {
     struct mqtt_statistics *statistics;
 };
 
+/** What DISCONNECT says in 5.0. */
+struct mqtt_disconnect_options {
+    /** MQTT_REASON_SUCCESS; MQTT_REASON_DISCONNECT_WITH_WILL: the will is
+     * published; or one that tells of an error. */
+    uint8_t reason_code;
+    /** Session Expiry Interval, Reason String, User Property. The bytes must
+     * stay until MQTT_EVENT_DISCONNECTED. */
+    struct mqtt_span properties;
+};
+
 /* ==== the client ========================================================== */
 
 /** Visible so that it can be static; all members are private. It must not
@@ -298,6 +425,15 @@ struct mqtt_client {
     int8_t why_; /* enum mqtt_error */
     bool wanted_, draining_, ending_, wiping_, lost_, established_;
     bool session_held_, subscriptions_due_, gone_due_, notified_;
+    bool failing_;  /* DISCONNECT with an error is to leave */
+    bool resuming_; /* no clean start: a session of ours is to go on */
+    bool agreed_;   /* on a protocol version, by a good CONNACK */
+    bool greeted_;  /* CONNECT was made for this network connection */
+    uint16_t identifier_size_;
+    uint8_t *identifier_; /* assigned by the server, in lent memory */
+    size_t identifier_room_;
+    struct mqtt_span answer_properties_;
+    struct mqtt_disconnect_options end_;
 };
 
 /**
@@ -314,6 +450,19 @@ struct mqtt_client {
 enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
                                  const struct mqtt_config *config,
                                  const struct mqtt_memory *memory);
+
+/** What the server said of itself in its last CONNACK [5.0, section 3.2.2.3];
+ * what it did not say, and all in 3.1.1, has the value that sets no limit. */
+const struct mqtt_limits *mqtt_client_limits(const struct mqtt_client *client);
+
+/** The protocol that is spoken: `protocol` or `fallback` of the configuration.
+ */
+const struct mqtt_protocol *
+mqtt_client_protocol(const struct mqtt_client *client);
+
+/** The client identifier: the configured one, or the one that the server has
+ * assigned; empty: none yet. Valid until the next connection. */
+struct mqtt_span mqtt_client_identifier(const struct mqtt_client *client);
 
 /**
  * End everything at once, without a callback and without a packet; also from
@@ -347,6 +496,49 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
                                 uint32_t timeout_ms);
 
 /**
+ * As mqtt_disconnect(), with what DISCONNECT is to say. Reason String and User
+ * Properties are left out if the packet would be larger than the server or
+ * `control` takes. With drop_unsupported, in 3.1.1 as mqtt_disconnect().
+ * MQTT_ERR_PROTOCOL_VERSION: in 3.1.1. MQTT_ERR_REASON_CODE: none that a client
+ * may send [5.0 MQTT-3.14.2-1]. MQTT_ERR_PROPERTY: one that DISCONNECT has not;
+ * a Session Expiry Interval when CONNECT said that the session ends with its
+ * connection.
+ */
+enum mqtt_error
+mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
+                     const struct mqtt_disconnect_options *options);
+
+/**
+ * 5.0: send AUTH with the Authentication Method of CONNECT, this data (absent:
+ * none) and these properties (Reason String, User Property; may be empty): in
+ * answer to MQTT_EVENT_AUTHENTICATION with 0x18, or, when connected, to
+ * re-authenticate [5.0, section 4.12].
+ * MQTT_ERR_PROTOCOL_VERSION: in 3.1.1. MQTT_ERR_STATE: CONNECT had no
+ * method, there is nothing to answer, or a re-authentication goes on.
+ * MQTT_ERR_PROPERTY: one that is not for here. MQTT_ERR_NO_ROOM: control memory
+ * is full now. MQTT_ERR_TOO_LARGE: it never fits there.
+ * MQTT_ERR_MAXIMUM_PACKET_SIZE: the server takes no packet so large.
+ */
+enum mqtt_error mqtt_authenticate(struct mqtt_client *client,
+                                  struct mqtt_span data,
+                                  struct mqtt_span properties);
+
+/**
+ * With MQTT_SETTLE_BY_CALL: the message has been processed and is to be
+ * acknowledged: `reason_code` 0, or one of PUBACK [5.0, section 3.4.2.1]; from
+ * 0x80 on it was refused. Acknowledgements leave in the order in which the
+ * messages came, those of QoS 1 and those of QoS 2 each [MQTT-4.6.0-2],
+ * whatever the order of the calls. A handle of
+ * QoS 2 outlives its connection, until the session is lost; one of QoS 1 does
+ * not, for the message comes again.
+ * MQTT_ERR_HANDLE: settled already, or of a message that comes again.
+ * MQTT_ERR_REASON_CODE: none of PUBACK. MQTT_ERR_PROTOCOL_VERSION: another than
+ * 0 in 3.1.1, without drop_unsupported.
+ */
+enum mqtt_error mqtt_settle(struct mqtt_client *client, uint32_t settle_handle,
+                            uint8_t reason_code);
+
+/**
  * Publish. MQTT_OK: accepted into the outbox, in this order; QoS 1 and 2 also
  * while disconnected. *packet_identifier (may be NULL) names the message until
  * its MQTT_EVENT_PUBLISHED; 0 for QoS 0, which has no such event.
@@ -357,6 +549,16 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
  * MQTT_EVENT_ROOM comes when it is worth a try. MQTT_ERR_OFFLINE: QoS 0 while
  * disconnected, without keep_qos0. MQTT_ERR_STATE: after mqtt_disconnect()
  * until it is done.
+ * 5.0: MQTT_ERR_PROPERTY: see struct mqtt_message. MQTT_ERR_MAXIMUM_QOS,
+ * _RETAIN_UNAVAILABLE, _MAXIMUM_PACKET_SIZE: the server that is connected takes
+ * no such message; one that was accepted before, and that a new connection
+ * forbids, ends with MQTT_OUTCOME_FORBIDDEN, or _UNKNOWN if it had been sent.
+ * With a Message Expiry Interval, what is left of it is sent (more than 102
+ * years count as 102); a message of which no byte has left when it is over ends
+ * with MQTT_OUTCOME_EXPIRED (QoS 0: counted), MQTT_ERR_TOO_LARGE: then its topic
+ * name must fit into `control`
+ * (control_size - 24). MQTT_ERR_PROTOCOL_VERSION: properties in 3.1.1, without
+ * drop_unsupported. MQTT_ERR_PAYLOAD_FORMAT: see check_payload_format.
  */
 enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
                                     const struct mqtt_message *message,
@@ -376,7 +578,14 @@ enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,
  * subscription to the server: the later maximum_qos holds, both are called.
  *
  * MQTT_ERR_TOPIC_FILTER, _QOS: see the node. MQTT_ERR_TOO_LARGE: longer than
- * control_size - 8. MQTT_ERR_STATE: the node is registered already.
+ * control_size - 8 (in 5.0 - 9, less identifier and properties). MQTT_ERR_STATE:
+ * the node is registered already. MQTT_ERR_SUBSCRIPTION: no_local with
+ * "$share/", or an identifier that is too large. MQTT_ERR_PROPERTY: another than
+ * User Property. MQTT_ERR_PROTOCOL_VERSION: 5.0's options in 3.1.1, without
+ * drop_unsupported; or a protocol that cannot subscribe.
+ * MQTT_ERR_WILDCARD_UNAVAILABLE, _SHARED_UNAVAILABLE, _MAXIMUM_PACKET_SIZE: the
+ * server that is connected does not take it; when a later one does not, that is
+ * MQTT_EVENT_SUBSCRIBED with this error.
  */
 enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
                                struct mqtt_subscription *subscription);

@@ -41,10 +41,11 @@ struct mqtt_log {
  */
 struct mqtt_trace {
     mqtt_time at;
-    bool sent;            /**< else received */
-    uint8_t first_byte;   /**< packet type and flags [3.1.1, 2.2] */
-    uint8_t code;         /**< CONNACK, first of SUBACK; CONNECT's flags */
-    bool session_present; /**< CONNACK */
+    bool sent;          /**< else received */
+    uint8_t first_byte; /**< packet type and flags [3.1.1, 2.2] */
+    uint8_t code; /**< CONNACK, first of SUBACK; CONNECT's flags; in 5.0 the
+                     reason code of all others, first of UNSUBACK */
+    bool session_present;       /**< CONNACK */
     uint16_t packet_identifier; /**< 0: the packet carries none */
     uint32_t size;              /**< of the whole packet in bytes */
     /**

@@ -8,5 +8,8 @@
 #include <mqttloop/client.h>
 #include <mqttloop/drive.h>
 #include <mqttloop/posix.h>
+#include <mqttloop/properties.h>
+#include <mqttloop/reason.h>
+#include <mqttloop/stream.h>
 
 #endif

@@ -27,6 +27,21 @@ struct mqtt_slot {
     uint8_t flags_;
 };
 
+/** A topic name that the server knows by an alias: 128 bytes. Lent in an array,
+ * see mqtt_memory. */
+#define MQTT_ALIAS_TOPIC_MAX 122
+struct mqtt_alias {
+    uint32_t used_; /* when last; 0: never */
+    uint8_t size_, topic_[MQTT_ALIAS_TOPIC_MAX + 1];
+};
+
+/** A message that was received and waits to be settled: 6 bytes. Lent in an
+ * array, see mqtt_memory. */
+struct mqtt_unsettled {
+    uint16_t identifier_, count_;
+    uint8_t state_, code_;
+};
+
 /**
  * Memory lent to a client from its init until it is destroyed. Nothing is
  * allocated, and nothing else is used.
@@ -47,6 +62,20 @@ struct mqtt_slot {
  *           mqtt_client_input_buf() asks for at a time. A larger PUBLISH is
  *           read past, acknowledged, and reported; any other packet that is
  *           larger ends the connection with MQTT_ERR_PACKET_TOO_LARGE.
+ * unsettled With mqtt_config.settle only: one for each message that waits for
+ *           mqtt_settle(). In 5.0 their number is announced as Receive Maximum;
+ *           in 3.1.1 no more is read while all are in use. 1 to 65,535.
+ * alias_topics, alias_names  5.0: memory for topic aliases, outgoing and
+ *           incoming; without it there are none. alias_topics: one for each
+ *           topic name that is remembered, at most the server's Topic Alias
+ *           Maximum; topic names longer than MQTT_ALIAS_TOPIC_MAX have no
+ *           alias. alias_names: alias_names_size bytes for alias_name_count
+ *           topic names, which is announced as Topic Alias Maximum; each takes
+ *           its size and 4 bytes. If a server's do not fit, the connection ends
+ *           with MQTT_ERR_ALIAS_MEMORY and the next one does without.
+ * identifier  5.0: identifier_size bytes for a client identifier that the
+ *           server assigns. One that does not fit, or without this memory, is
+ *           not kept: then the session ends with its connection.
  * received  The packet identifiers of QoS 2 messages that have come and wait
  *           for PUBREL. Either received_bits: 8,192 bytes, zeroed by the
  *           caller, any number of identifiers at no search (pages that are
@@ -70,6 +99,26 @@ struct mqtt_memory {
     uint8_t *received_bits;
     uint16_t *received_list;
     size_t received_count;
+    struct mqtt_unsettled *unsettled;
+    size_t unsettled_count;
+    struct mqtt_alias *alias_topics;
+    size_t alias_topic_count;
+    void *alias_names;
+    size_t alias_names_size, alias_name_count;
+    void *identifier;
+    size_t identifier_size;
+};
+
+/** What a server allows, see mqtt_client_limits(). */
+struct mqtt_limits {
+    uint32_t maximum_packet_size; /**< UINT32_MAX: any */
+    uint32_t session_expiry_s;    /**< in force; UINT32_MAX: never */
+    uint16_t receive_maximum;     /**< 65,535 unless said */
+    uint16_t topic_alias_maximum;
+    uint16_t keep_alive_s; /**< in force */
+    uint8_t maximum_qos;
+    bool retain_available, wildcard_available, shared_available;
+    bool subscription_identifiers_available;
 };
 
 /** Counters for whoever asks, see mqtt_config.statistics. They only grow. */
@@ -83,6 +132,9 @@ struct mqtt_statistics {
     uint64_t duplicates_received;   /**< QoS 2, not given a second time */
     uint64_t qos0_dropped;          /**< accepted, and cut off before writing */
     uint64_t messages_lost;         /**< ended lost, or unknown */
+    uint64_t messages_refused;      /**< by the server's reason code */
+    uint64_t messages_expired;      /**< before a byte of them left */
+    uint64_t messages_malformed;    /**< received, said to be UTF-8, and not */
     uint64_t publishes_refused;     /**< MQTT_ERR_NO_ROOM */
     uint64_t unknown_acknowledgements;
     uint64_t pings_sent;
@@ -109,10 +161,34 @@ struct mqtt_identifier_set {
     uint16_t capacity_, count_;
 };
 
+/* Outgoing topic aliases of this connection. */
+struct mqtt_alias_table {
+    struct mqtt_alias *entries_;
+    uint16_t count_, limit_; /* lent; of these, what the server allows */
+    uint32_t clock_;         /* counts uses */
+};
+
+/* Incoming topic aliases of this connection: `used_` bytes of records. */
+struct mqtt_alias_names {
+    uint8_t *bytes_;
+    uint32_t size_, used_;
+    uint16_t maximum_;
+};
+
+/* Received messages that wait to be settled, in the order in which they came:
+ * entries_[0..used_). */
+struct mqtt_unsettled_list {
+    struct mqtt_unsettled *entries_;
+    uint16_t capacity_, used_, counter_;
+};
+
 struct mqtt_protocol;
+struct mqtt_composer;
 
 struct mqtt_session {
     const struct mqtt_protocol *protocol_;
+    struct mqtt_limits limits_;
+    struct mqtt_unsettled_list unsettled_;
     struct mqtt_ring ring_;
     /* Positions in the ring, in this order; see lib/session/outbox.h. */
     uint32_t head_, mark_, send_, ready_, tail_;
@@ -123,12 +199,26 @@ struct mqtt_session {
     uint16_t slot_mask_, slots_used_, slot_limit_;
     uint16_t slots_touched_; /* the slots from here on have no content yet */
     uint16_t next_identifier_;
-    uint16_t reserved_identifier_; /* of the SUBSCRIBE or UNSUBSCRIBE */
-    uint16_t pubrel_due_;          /* first of pubrels_ not sent yet */
-    uint16_t quota_, send_maximum_;
+    uint16_t reserved_identifier_;  /* of the SUBSCRIBE or UNSUBSCRIBE */
+    uint16_t pubrel_due_;           /* first of pubrels_ not sent yet */
+    uint16_t quota_, send_maximum_; /* of this connection */
     uint16_t quota_qos2_, send_maximum_qos2_;
+    uint16_t configured_, configured_qos2_; /* 0: not */
     uint32_t room_wanted_; /* bytes that were refused; 0: none */
     bool connected_, slot_wanted_, compaction_futile_;
+
+    mqtt_time now_;
+
+    /* Images that are not sent as they lie in the ring, see
+     * lib/session/image.h and lib/engine/compose.c. */
+    const struct mqtt_composer *composer_;
+    uint32_t special_;     /* of them, from send_ (or staged_) on */
+    uint32_t staged_;      /* up to here images lie in control memory, too */
+    uint32_t open_, rest_; /* of the last of these only what is before rest_ */
+    uint32_t expiry_s_;    /* if expiring_: no unsent message expires before */
+    bool batch_;           /* staged_ counts: it is beyond send_ */
+    bool head_open_; /* open_ and rest_ count: control memory ends there */
+    bool expiring_;
 };
 
 #ifdef __cplusplus

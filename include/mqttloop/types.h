@@ -57,8 +57,17 @@ enum mqtt_qos {
  *
  * topic_name  1 to 65,535 bytes of UTF-8 without U+0000 and without '+', '#'.
  * payload     0 to 268,435,455 bytes less the topic name and 4; any content.
- * dup         received messages only: the server says it may have been sent
- *             before. Ignored in what is published.
+ * properties  5.0 only: see properties.h; none if `size` is 0. To be published:
+ *             all of [5.0, section 3.3.2.3] but Topic Alias, which the client
+ *             sees to, and Subscription Identifier. As the will: those of
+ *             [5.0, section 3.1.3.2].
+ *
+ * The others are those of received messages; what is published has them
+ * ignored:
+ * dup             the server says it may have been sent before.
+ * settle_handle   for mqtt_settle(); 0: there is nothing to settle.
+ * payload_offset  where the payload stands, of
+ * payload_size    bytes in all: 0 and payload.size, but for parts (stream.h).
  *
  * The spans of a received message are borrowed: they live until its callback
  * returns, or until the next event is pulled.
@@ -69,6 +78,9 @@ struct mqtt_message {
     enum mqtt_qos qos;
     bool retain;
     bool dup;
+    struct mqtt_span properties;
+    uint32_t settle_handle;
+    uint32_t payload_offset, payload_size;
 };
 
 /**
@@ -105,11 +117,25 @@ enum mqtt_error {
     MQTT_ERR_ATTACHED = -18,    /**< driven by another reactor, or by none */
     MQTT_ERR_DESTROYED = -19,   /**< a callback destroyed the client */
     MQTT_ERR_SYSTEM = -20,      /**< the machine refused: waiting failed */
+    MQTT_ERR_PROPERTY = -21,    /**< malformed, misplaced, repeated */
+    MQTT_ERR_PROTOCOL_VERSION = -22, /**< this version has no such thing */
+    MQTT_ERR_REASON_CODE = -23,      /**< none that may be sent there */
+    MQTT_ERR_HANDLE = -24,           /**< settled already, or of another time */
+    MQTT_ERR_PAYLOAD_FORMAT = -25,   /**< said to be UTF-8 and is not */
+    MQTT_ERR_SUBSCRIPTION = -26,     /**< options that exclude each other */
+
+    /* Refused: limits of the server that is connected. */
+    MQTT_ERR_MAXIMUM_QOS = -40,         /**< it takes no such QoS */
+    MQTT_ERR_RETAIN_UNAVAILABLE = -41,  /**< it retains nothing */
+    MQTT_ERR_MAXIMUM_PACKET_SIZE = -42, /**< it takes no packet so large */
+    MQTT_ERR_WILDCARD_UNAVAILABLE = -43,
+    MQTT_ERR_SHARED_UNAVAILABLE = -44,
 
     /* Fatal: what the server sent. */
     MQTT_ERR_PACKET_TYPE = -64,      /**< no packet that a server sends */
     MQTT_ERR_PACKET_FLAGS = -65,     /**< reserved bits of the fixed header */
-    MQTT_ERR_REMAINING_LENGTH = -66, /**< more than four bytes of length */
+    MQTT_ERR_REMAINING_LENGTH = -66, /**< more than four bytes of length, or in
+                                        5.0 more than are needed */
     MQTT_ERR_PACKET_ORDER = -67,     /**< before CONNACK, or a second CONNACK */
     MQTT_ERR_TRUNCATED = -68,        /**< a field reaches beyond its packet */
     MQTT_ERR_TRAILING_BYTES = -69,   /**< bytes after the last field */
@@ -124,6 +150,16 @@ enum mqtt_error {
     MQTT_ERR_SUBACK_CODE = -78,      /**< a code that does not exist */
     MQTT_ERR_PACKET_TOO_LARGE = -79, /**< larger than mqtt_memory.input_size */
     MQTT_ERR_RECEIVED_FULL = -80, /**< mqtt_memory.received_count too small */
+    MQTT_ERR_RECEIVED_PROPERTY = -81, /**< malformed, or not of its packet */
+    MQTT_ERR_PROPERTY_VALUE = -82,    /**< repeated, or a value not allowed */
+    MQTT_ERR_RECEIVED_REASON_CODE = -83, /**< none of its packet */
+    MQTT_ERR_RECEIVE_MAXIMUM = -84,      /**< more messages than announced */
+    MQTT_ERR_TOPIC_ALIAS = -85,          /**< 0, above our maximum, unknown */
+    MQTT_ERR_ALIAS_MEMORY = -86,      /**< mqtt_memory.alias_names too small */
+    MQTT_ERR_AUTHENTICATION = -87,    /**< AUTH not asked for, another method */
+    MQTT_ERR_DISCONNECT_PACKET = -88, /**< the server sent DISCONNECT */
+    MQTT_ERR_ANNOUNCED = -89, /**< the server has a limit nothing fits into */
+    MQTT_ERR_NO_TOPIC = -90,  /**< neither a topic name nor a topic alias */
 
     /* Fatal: time, and the network. */
     MQTT_ERR_OPEN_TIMEOUT = -96,     /**< no network connection in time */
@@ -135,7 +171,8 @@ enum mqtt_error {
     MQTT_ERR_NETWORK = -102,         /**< the network failed: see detail */
     MQTT_ERR_NAME = -103,            /**< the host name has no address */
     MQTT_ERR_CONTROL_SIZE = -104,    /**< CONNECT larger than control_size */
-    MQTT_ERR_RENEWAL = -105 /**< before_connect() wants no connect now */
+    MQTT_ERR_RENEWAL = -105, /**< before_connect() wants no connect now */
+    MQTT_ERR_SOURCE = -106   /**< a source could not be read */
 };
 
 /** An English sentence without a full stop; never NULL; not to be freed. */
@@ -153,7 +190,8 @@ bool mqtt_topic_matches(struct mqtt_span topic_filter,
 /** Whether these bytes may be published to [3.1.1, section 4.7]. */
 bool mqtt_topic_name_valid(struct mqtt_span topic_name);
 
-/** Whether these bytes may be subscribed to [3.1.1, section 4.7]. */
+/** Whether these bytes may be subscribed to [3.1.1, section 4.7]; a filter that
+ * begins with "$share/" has a group and a filter [5.0, section 4.8.2]. */
 bool mqtt_topic_filter_valid(struct mqtt_span topic_filter);
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 #include "client/client.h"
 #include "earlier.h"
+#include "session/composer.h"
 
 #define OPEN_TIMEOUT_MS 30000
 #define END_TIMEOUT_MS 500
@@ -13,12 +14,12 @@ static enum mqtt_session_start session_start(const struct mqtt_config *config)
     return config->connect.clean_start ? MQTT_SESSION_NEW : MQTT_SESSION_RESUME;
 }
 
-static enum mqtt_error check_config(const struct mqtt_config *config,
-                                    const struct mqtt_memory *memory)
+static enum mqtt_error check_config(const struct mqtt_config *config)
 {
-    enum mqtt_error error;
-
     if (!config->protocol || !config->random)
+        return MQTT_ERR_ARGUMENT;
+    if (config->fallback && (!mqtt_protocol_is_5(config->protocol) ||
+                             mqtt_protocol_is_5(config->fallback)))
         return MQTT_ERR_ARGUMENT;
     if (!config->server_count || !config->servers ||
         config->server_count > UINT16_MAX)
@@ -26,11 +27,22 @@ static enum mqtt_error check_config(const struct mqtt_config *config,
     for (size_t i = 0; i < config->server_count; i++)
         if (!config->servers[i].address)
             return MQTT_ERR_SERVER;
-    error = config->protocol->connect_check(&config->connect);
+    return MQTT_OK;
+}
+
+/* CONNECT as configured, in one version. */
+static enum mqtt_error check_connect(const struct mqtt_client *c,
+                                     const struct mqtt_protocol *protocol)
+{
+    const struct mqtt_connect_options *options = &c->config_->connect;
+    struct mqtt_announced announced =
+        mqtt_engine_announced(&c->engine_, options);
+    enum mqtt_error error = protocol->connect_check(options);
+
     if (error)
         return error;
-    return config->protocol->connect_size(&config->connect) >
-                   memory->control_size
+    return protocol->connect_size(options, &announced) >
+                   c->engine_.control_.size_
                ? MQTT_ERR_CONTROL_SIZE
                : MQTT_OK;
 }
@@ -39,10 +51,20 @@ static enum mqtt_error init_parts(struct mqtt_client *c,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory)
 {
-    enum mqtt_error error = mqtt_session_init(&c->session_, config, memory);
+    enum mqtt_error error;
 
-    return error ? error
-                 : mqtt_engine_init(&c->engine_, &c->session_, config, memory);
+    if (memory->identifier_size && !memory->identifier)
+        return MQTT_ERR_MEMORY;
+    c->identifier_ = memory->identifier;
+    c->identifier_room_ = memory->identifier_size;
+    error = mqtt_session_init(&c->session_, config, memory);
+    if (!error)
+        error = mqtt_engine_init(&c->engine_, &c->session_, config, memory);
+    if (!error)
+        error = check_connect(c, config->protocol);
+    if (!error && config->fallback)
+        error = check_connect(c, config->fallback);
+    return error;
 }
 
 enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
@@ -56,13 +78,14 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
     if (size != sizeof *client)
         return MQTT_ERR_VERSION;
     memset(client, 0, sizeof *client);
-    error = init_parts(client, config, memory);
+    client->config_ = config;
+    error = check_config(config);
     if (!error)
-        error = check_config(config, memory);
+        error = init_parts(client, config, memory);
     if (error)
         return error;
-    client->config_ = config;
-    client->engine_.clean_ = config->connect.clean_start;
+    client->engine_.session_ends_ =
+        mqtt_session_ends(config->protocol, &config->connect);
     client->session_held_ = session_start(config) == MQTT_SESSION_RESUME;
     client->drain_by_ = MQTT_NEVER;
     return MQTT_OK;
@@ -94,10 +117,15 @@ void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
     client->notified_ = false;
 }
 
+static void set_time(struct mqtt_client *c, mqtt_time now)
+{
+    c->now_ = c->engine_.now_ = c->session_.now_ = now;
+}
+
 void mqtt_client_ask_time(struct mqtt_client *c)
 {
     if (c->clock_)
-        c->now_ = c->engine_.now_ = c->clock_(c->driver_);
+        set_time(c, c->clock_(c->driver_));
 }
 
 /* -- from state to state ------------------------------------------------------ */
@@ -139,7 +167,10 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
     if (config->before_connect &&
         config->before_connect(config->context, &c->options_, &c->server_))
         return MQTT_ERR_RENEWAL;
-    return config->protocol->connect_check(&c->options_);
+    if (!c->options_.client_identifier.size && c->identifier_size_)
+        c->options_.client_identifier =
+            (struct mqtt_span){c->identifier_, c->identifier_size_};
+    return c->engine_.protocol_->connect_check(&c->options_);
 }
 
 void mqtt_client_start_opening(struct mqtt_client *c)
@@ -148,8 +179,8 @@ void mqtt_client_start_opening(struct mqtt_client *c)
 
     c->why_ = MQTT_OK;
     c->reason_code_ = 0;
-    c->established_ = false;
-    c->ending_ = false;
+    c->established_ = c->greeted_ = false;
+    c->ending_ = c->failing_ = false;
     error = renew_options(c);
     if (error) {
         attempt_failed(c, error);
@@ -160,6 +191,19 @@ void mqtt_client_start_opening(struct mqtt_client *c)
     mqtt_client_enter(c, MQTT_CLIENT_AWAIT_OPEN, MQTT_OK);
 }
 
+/* Whether this connection asks for a clean start. How long the session lasts
+ * is what was configured all the same. */
+static void set_start(const struct mqtt_client *c,
+                      struct mqtt_connect_options *options)
+{
+    options->session_expiry_s = mqtt_session_expiry_wanted(options);
+    if (!options->session_expiry_s)
+        options->session_expiry_s = MQTT_SESSION_EXPIRY_AT_ONCE;
+    if (c->resuming_)
+        options->clean_start = false;
+    options->clean_start = options->clean_start || c->wiping_;
+}
+
 void mqtt_client_opened(struct mqtt_client *client)
 {
     struct mqtt_connect_options options = client->options_;
@@ -167,7 +211,8 @@ void mqtt_client_opened(struct mqtt_client *client)
 
     if (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_OPEN))
         return;
-    options.clean_start = options.clean_start || client->wiping_;
+    set_start(client, &options);
+    client->greeted_ = true;
     error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
     if (error)
         mqtt_client_give_up(client, error);
@@ -192,7 +237,9 @@ void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
 {
     if (!linked(client))
         return;
-    if (client->ending_)
+    if (client->failing_)
+        why = (enum mqtt_error)client->engine_.error_;
+    else if (client->ending_)
         why = MQTT_OK; /* however it ended: it was to end */
     else if (!why)
         why = MQTT_ERR_CLOSED;
@@ -204,18 +251,36 @@ void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
     client->lost_ = true;
 }
 
+/* DISCONNECT has so long to leave, and then the server to end. */
+static void set_end_timeout(struct mqtt_client *c)
+{
+    c->next_ =
+        c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+}
+
+/* DISCONNECT with an error is to leave [5.0, section 4.13]. */
+static void begin_failing(struct mqtt_client *c)
+{
+    if (c->failing_ || c->ending_)
+        return;
+    c->failing_ = true;
+    c->why_ = c->engine_.error_;
+    set_end_timeout(c);
+}
+
 void mqtt_client_follow_engine(struct mqtt_client *c)
 {
     if (!running(c) || c->lost_)
         return;
+    if (mqtt_engine_failing(&c->engine_))
+        begin_failing(c);
     if (c->engine_.state_ == MQTT_ENGINE_FAILED) {
         c->reason_code_ = c->engine_.reason_code_;
         mqtt_client_give_up(c, c->ending_ ? MQTT_OK
                                           : (enum mqtt_error)c->engine_.error_);
     } else if (c->engine_.state_ == MQTT_ENGINE_ENDED) {
-        c->next_ =
-            c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
-        mqtt_client_enter(c, MQTT_CLIENT_AWAIT_END, MQTT_OK);
+        set_end_timeout(c);
+        mqtt_client_enter(c, MQTT_CLIENT_AWAIT_END, (enum mqtt_error)c->why_);
     }
 }
 
@@ -224,14 +289,16 @@ void mqtt_client_follow_engine(struct mqtt_client *c)
 /* What the session and the subscriptions become without it. */
 static void cut_session(struct mqtt_client *c)
 {
-    bool ended = c->established_ && c->engine_.clean_ &&
-                 c->config_->protocol->clean_ends_session;
+    bool ended = c->established_ && c->engine_.session_ends_;
 
     mqtt_session_cut(&c->session_, c->config_->keep_qos0);
     mqtt_subscriptions_cut(c);
     if (ended) {
         mqtt_session_renew(&c->session_, c->config_);
         mqtt_subscriptions_renew(c);
+        c->resuming_ = false;
+        if (!c->engine_.protocol_->clean_ends_session)
+            c->session_held_ = false; /* [5.0 MQTT-3.2.2-4] */
     }
     c->engine_.state_ = MQTT_ENGINE_CLOSED;
 }
@@ -264,6 +331,8 @@ static mqtt_time next_try(struct mqtt_client *c)
         return MQTT_NEVER;
     if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
         return c->now_;
+    if (mqtt_client_fall_back(c))
+        return c->now_;
     delay = mqtt_governor_delay(c, c->established_);
     if (next_server_due(c) && ++c->server_index_ >= c->config_->server_count)
         c->server_index_ = 0;
@@ -273,7 +342,7 @@ static mqtt_time next_try(struct mqtt_client *c)
 static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
 {
     c->next_ = at;
-    c->ending_ = false;
+    c->ending_ = c->failing_ = false;
     if (at != MQTT_NEVER) {
         mqtt_client_enter(c, MQTT_CLIENT_AWAIT_RETRY, (enum mqtt_error)c->why_);
         return;
@@ -297,7 +366,7 @@ static bool wiped(struct mqtt_client *c)
 /* The server closed the connection, but what it had sent before says more. */
 static void adopt_engine_error(struct mqtt_client *c)
 {
-    if (!running(c) || c->ending_ || c->engine_.state_ != MQTT_ENGINE_FAILED)
+    if (!running(c) || c->ending_ || !c->engine_.error_)
         return;
     c->why_ = c->engine_.error_;
     c->reason_code_ = c->engine_.reason_code_;
@@ -330,17 +399,20 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
 
 void mqtt_client_end_connection(struct mqtt_client *c)
 {
-    mqtt_engine_disconnect(&c->engine_);
+    if (c->engine_.protocol_->disconnect_check)
+        c->engine_.protocol_->disconnect_check(&c->end_, false,
+                                               &c->engine_.session_ends_);
+    mqtt_engine_disconnect(&c->engine_, c->end_.reason_code,
+                           c->end_.properties);
     c->ending_ = true;
-    c->next_ =
-        c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+    set_end_timeout(c);
 }
 
 void mqtt_client_end_now(struct mqtt_client *c)
 {
     c->draining_ = false;
     c->drain_by_ = MQTT_NEVER;
-    if (c->lost_ || c->ending_)
+    if (c->lost_ || c->ending_ || c->failing_)
         return;
     if (running(c))
         mqtt_client_end_connection(c);
@@ -363,6 +435,12 @@ void mqtt_client_drain(struct mqtt_client *c)
 
 /* -- time ---------------------------------------------------------------------- */
 
+/* Why there was a DISCONNECT. */
+static enum mqtt_error end_error(const struct mqtt_client *c)
+{
+    return c->failing_ ? (enum mqtt_error)c->engine_.error_ : MQTT_OK;
+}
+
 static void next_passed(struct mqtt_client *c)
 {
     switch ((enum mqtt_client_state)c->state_) {
@@ -374,22 +452,31 @@ static void next_passed(struct mqtt_client *c)
         break;
     case MQTT_CLIENT_AWAIT_CONNACK:
     case MQTT_CLIENT_CONNECTED:
-        if (!c->ending_)
+        if (!c->ending_ && !c->failing_)
             break;
         /* fall through */
     case MQTT_CLIENT_AWAIT_END:
-        mqtt_client_give_up(c, MQTT_OK);
+        mqtt_client_give_up(c, end_error(c));
         break;
     default:
         break;
     }
 }
 
+/* When the next message that nobody has sent expires. */
+static mqtt_time expiry(const struct mqtt_client *c)
+{
+    return c->session_.expiring_
+               ? c->session_.composer_->expires_at(&c->session_)
+               : MQTT_NEVER;
+}
+
 void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
 {
-    client->now_ = now;
-    client->engine_.now_ = now;
+    set_time(client, now);
     client->notified_ = false;
+    if (expiry(client) <= now)
+        client->session_.composer_->expire(&client->session_);
     if (client->lost_)
         return;
     if (running(client))
@@ -403,14 +490,14 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now)
 
 mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
 {
-    mqtt_time at = MQTT_NEVER;
+    mqtt_time at = expiry(c);
 
     if (mqtt_client_is(c, MQTT_CLIENT_STOPPED) || c->lost_)
-        return MQTT_NEVER;
+        return at;
     if (c->draining_)
-        at = c->drain_by_;
+        at = mqtt_earlier(at, c->drain_by_);
     if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
-        (!running(c) || c->ending_))
+        (!running(c) || c->ending_ || c->failing_))
         at = mqtt_earlier(at, c->next_);
     return running(c) ? mqtt_earlier(at, mqtt_engine_deadline(&c->engine_))
                       : at;

@@ -46,6 +46,9 @@ void mqtt_client_follow_engine(struct mqtt_client *c);
 /* The connection is over and all it brought was pulled: what now? False: no
  * event is to be made of it. */
 bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event);
+/* The server may not speak this version: true: the other one is to be tried, at
+ * once. */
+bool mqtt_client_fall_back(struct mqtt_client *c);
 /* DISCONNECT leaves, if nothing is to be waited for any more. */
 void mqtt_client_drain(struct mqtt_client *c);
 /* Have DISCONNECT leave, and give the server a time to end. */
@@ -55,6 +58,12 @@ void mqtt_client_end_now(struct mqtt_client *c);
 
 /* When to try again, as a time from now, or MQTT_NEVER: not. */
 mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established);
+
+/* Publish a message whose payload may come from a source. */
+enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
+                                          const struct mqtt_message *message,
+                                          struct mqtt_source *source,
+                                          uint16_t *packet_identifier);
 
 /* -- subscriptions -------------------------------------------------------------- */
 
@@ -80,9 +89,9 @@ void mqtt_subscriptions_request(struct mqtt_client *c);
 void mqtt_subscriptions_cut(struct mqtt_client *c);
 /* The server has lost the session, and all subscriptions with it. */
 void mqtt_subscriptions_renew(struct mqtt_client *c);
-/* SUBACK came, with these codes. */
+/* SUBACK or UNSUBACK came, with these codes (in UNSUBACK of 3.1.1 none). */
 void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes);
-void mqtt_subscriptions_unanswered(struct mqtt_client *c);
+void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes);
 /* The next one to tell the application of: SUBSCRIBED, or UNSUBSCRIBED. */
 bool mqtt_subscriptions_next_answer(struct mqtt_client *c,
                                     struct mqtt_event *event);

@@ -4,17 +4,53 @@
 #include "client/client.h"
 #include "wire/topic.h"
 
+static bool matches(const struct mqtt_subscription *s,
+                    const struct mqtt_message *message)
+{
+    return mqtt_subscription_live(s) &&
+           mqtt_topic_pattern_matches(&s->pattern_, message->topic_name);
+}
+
 static bool wants(const struct mqtt_subscription *s,
                   const struct mqtt_message *message)
 {
-    return s->on_message && mqtt_subscription_live(s) &&
-           mqtt_topic_pattern_matches(&s->pattern_, message->topic_name);
+    return s->on_message && matches(s, message);
+}
+
+/* Whether the message names Subscription Identifiers of ours, and is for the
+ * subscriptions that have them only. Some may be of another process. */
+static bool names_ours(const struct mqtt_client *c,
+                       const struct mqtt_message *message)
+{
+    const struct mqtt_protocol *protocol = c->engine_.protocol_;
+    const struct mqtt_subscription *s;
+
+    if (!message->properties.size || !protocol->named(message, 0))
+        return false;
+    for (s = c->subscriptions_; s; s = s->next_)
+        if (s->identifier && matches(s, message) &&
+            protocol->named(message, s->identifier))
+            return true;
+    return false;
+}
+
+/* Whether it is for this one, by its topic name, and by name if it names
+ * some. */
+static bool is_for(const struct mqtt_client *c,
+                   const struct mqtt_subscription *s,
+                   const struct mqtt_message *message, bool named)
+{
+    if (!wants(s, message))
+        return false;
+    return !named || (s->identifier &&
+                      c->engine_.protocol_->named(message, s->identifier));
 }
 
 bool mqtt_dispatch_linear(struct mqtt_client *client,
                           const struct mqtt_message *message)
 {
     struct mqtt_subscription *s = client->subscriptions_;
+    bool named = names_ours(client, message);
     /* A callback may subscribe: what it adds is for later messages. */
     struct mqtt_subscription *last = client->last_subscription_;
     bool *outer = client->destroyed_; /* NULL: called by who pulls */
@@ -23,7 +59,7 @@ bool mqtt_dispatch_linear(struct mqtt_client *client,
 
     client->destroyed_ = destroyed;
     for (; s; s = s == last ? NULL : s->next_) {
-        if (!wants(s, message))
+        if (!is_for(client, s, message, named))
             continue;
         taken = true;
         s->on_message(client, message, s->context);

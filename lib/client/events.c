@@ -4,18 +4,50 @@
  */
 #include "client/client.h"
 
+/* The client identifier that the server has chosen [5.0 MQTT-3.2.2-16]. */
+static void keep_identifier(struct mqtt_client *c, struct mqtt_span properties)
+{
+    const struct mqtt_protocol *protocol = c->engine_.protocol_;
+    struct mqtt_span assigned;
+
+    if (!protocol->assigned || !protocol->assigned(properties, &assigned))
+        return;
+    if (assigned.size > c->identifier_room_) {
+        c->identifier_size_ = 0;
+        c->engine_.session_ends_ = true; /* nobody can come back to it */
+        return;
+    }
+    memcpy(c->identifier_, assigned.data, assigned.size);
+    c->identifier_size_ = (uint16_t)assigned.size;
+}
+
+/* A session that is not to be there is gone now. In 3.1.1 this connection was
+ * for that alone. */
+static bool wiped_out(struct mqtt_client *c)
+{
+    if (!c->wiping_)
+        return false;
+    if (c->engine_.protocol_->clean_ends_session) {
+        mqtt_client_end_connection(c);
+        return true;
+    }
+    c->wiping_ = false;
+    return false;
+}
+
 static bool connected(struct mqtt_client *c, struct mqtt_event *event)
 {
-    c->established_ = true;
+    c->established_ = c->agreed_ = true;
     c->connected_at_ = c->now_;
     mqtt_client_enter(c, MQTT_CLIENT_CONNECTED, MQTT_OK);
     if (!event->session_present)
         mqtt_subscriptions_renew(c);
-    if (c->wiping_) {
-        mqtt_client_end_connection(c);
+    if (wiped_out(c))
         return false;
-    }
+    keep_identifier(c, event->properties);
     c->session_held_ = true;
+    c->resuming_ =
+        !c->engine_.protocol_->clean_ends_session && !c->engine_.session_ends_;
     MQTT_COUNT(c->config_->statistics, connections);
     return true;
 }
@@ -27,28 +59,16 @@ static bool translate(struct mqtt_client *c, struct mqtt_event *event)
     case MQTT_EVENT_CONNECTED:
         return connected(c, event);
     case MQTT_EVENT_SUBACK:
+        c->answer_properties_ = event->properties;
         mqtt_subscriptions_answered(c, event->message.payload);
         return mqtt_subscriptions_next_answer(c, event);
     case MQTT_EVENT_UNSUBACK:
-        mqtt_subscriptions_unanswered(c);
+        c->answer_properties_ = event->properties;
+        mqtt_subscriptions_ended(c, event->message.payload);
         return mqtt_subscriptions_next_gone(c, event);
     default:
         return true;
     }
-}
-
-static bool next_ended(struct mqtt_client *c, struct mqtt_event *event)
-{
-    uint16_t identifier;
-    enum mqtt_outcome outcome;
-
-    if (!mqtt_session_next_ended(&c->session_, &identifier, &outcome))
-        return false;
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_PUBLISHED;
-    event->packet_identifier = identifier;
-    event->outcome = outcome;
-    return true;
 }
 
 static bool next_of_engine(struct mqtt_client *c, struct mqtt_event *event)
@@ -65,7 +85,8 @@ static bool next_of_client(struct mqtt_client *c, struct mqtt_event *event)
 {
     if (c->lost_ && mqtt_client_conclude(c, event))
         return true;
-    if (next_ended(c, event) || mqtt_subscriptions_next_gone(c, event))
+    if (mqtt_session_next_ended(&c->session_, event) ||
+        mqtt_subscriptions_next_gone(c, event))
         return true;
     if (mqtt_session_room_again(&c->session_)) {
         memset(event, 0, sizeof *event);
@@ -79,6 +100,12 @@ bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event)
 {
     if (client->answers_left_ && mqtt_subscriptions_next_answer(client, event))
         return true;
+    if (client->answer_properties_.size) {
+        /* UNSUBACK tells of several, too. */
+        if (mqtt_subscriptions_next_gone(client, event))
+            return true;
+        client->answer_properties_.size = 0;
+    }
     if (next_of_engine(client, event) || next_of_client(client, event))
         return true;
     mqtt_client_drain(client);

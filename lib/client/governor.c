@@ -8,24 +8,38 @@
 #define RETRY_CAP_MS 60000
 #define HEALTHY_AFTER_MS 30000
 
+static enum mqtt_pace pace_of(uint8_t reason_code)
+{
+    switch (reason_code) {
+    case 1: /* protocol version */
+    case MQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION:
+    case MQTT_REASON_SESSION_TAKEN_OVER: /* two must not fight */
+        return MQTT_PACE_STOP;
+    case 2: /* client identifier */
+    case 4: /* user name or password */
+    case 5: /* not authorised */
+    case MQTT_REASON_CLIENT_IDENTIFIER_NOT_VALID:
+    case MQTT_REASON_BAD_USER_NAME_OR_PASSWORD:
+    case MQTT_REASON_NOT_AUTHORIZED:
+    case MQTT_REASON_BANNED:
+    case MQTT_REASON_BAD_AUTHENTICATION_METHOD:
+    case MQTT_REASON_QUOTA_EXCEEDED:
+    case MQTT_REASON_CONNECTION_RATE_EXCEEDED:
+        return MQTT_PACE_SLOW;
+    default:
+        return MQTT_PACE_NORMAL;
+    }
+}
+
 enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
                                  uint8_t reason_code)
 {
     (void)context;
     if (error == MQTT_ERR_CONTROL_SIZE)
         return MQTT_PACE_STOP;
-    if (error != MQTT_ERR_REFUSED)
+    if (error != MQTT_ERR_REFUSED && error != MQTT_ERR_DISCONNECT_PACKET)
         return MQTT_PACE_NORMAL;
-    switch (reason_code) {
-    case 1: /* protocol version */
-        return MQTT_PACE_STOP;
-    case 2: /* client identifier */
-    case 4: /* user name or password */
-    case 5: /* not authorised */
-        return MQTT_PACE_SLOW;
-    default:
-        return MQTT_PACE_NORMAL;
-    }
+    return pace_of(reason_code);
 }
 
 static enum mqtt_pace pace(const struct mqtt_client *c)

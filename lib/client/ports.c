@@ -49,10 +49,33 @@ void mqtt_client_input_done(struct mqtt_client *client, size_t size)
 void mqtt_client_input_keep(struct mqtt_client *client)
 {
     mqtt_engine_input_keep(&client->engine_);
+    client->answer_properties_ = (struct mqtt_span){NULL, 0};
+}
+
+const struct mqtt_limits *mqtt_client_limits(const struct mqtt_client *client)
+{
+    return &client->session_.limits_;
+}
+
+const struct mqtt_protocol *
+mqtt_client_protocol(const struct mqtt_client *client)
+{
+    return client->engine_.protocol_;
+}
+
+struct mqtt_span mqtt_client_identifier(const struct mqtt_client *client)
+{
+    struct mqtt_span configured = client->config_->connect.client_identifier;
+
+    if (configured.size)
+        return configured;
+    return (struct mqtt_span){client->identifier_, client->identifier_size_};
 }
 
 const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size)
 {
+    const void *bytes;
+
     *size = 0;
     if (client->lost_ || (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_CONNACK) &&
                           !mqtt_client_is(client, MQTT_CLIENT_CONNECTED)))
@@ -61,7 +84,10 @@ const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size)
         mqtt_subscriptions_request(client);
         mqtt_client_drain(client); /* perhaps nothing was due any more */
     }
-    return mqtt_engine_output_buf(&client->engine_, size);
+    bytes = mqtt_engine_output_buf(&client->engine_, size);
+    if (!bytes) /* a source may have failed */
+        mqtt_client_follow_engine(client);
+    return bytes;
 }
 
 void mqtt_client_output_done(struct mqtt_client *client, size_t size)

@@ -1,5 +1,6 @@
 /*
- * What the application asks for.
+ * What the application asks for; publish.c has publishing, subscriptions.c
+ * subscribing.
  */
 #include "client/client.h"
 
@@ -17,20 +18,46 @@ enum mqtt_error mqtt_connect(struct mqtt_client *client)
     client->wanted_ = true;
     client->draining_ = false;
     client->drain_by_ = MQTT_NEVER;
-    if (stopped)
+    if (stopped) {
         client->tries_ = 0;
+        client->resuming_ = false;
+    }
     if (stopped || waiting)
         mqtt_client_start_opening(client);
     mqtt_client_notify(client);
     return MQTT_OK;
 }
 
-enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
+static enum mqtt_error check_end(struct mqtt_client *c,
+                                 const struct mqtt_disconnect_options *options)
 {
-    if (!client)
+    bool ended = !mqtt_session_expiry_wanted(&c->options_), ends = ended;
+    enum mqtt_error error;
+
+    if (!c->engine_.protocol_->disconnect_check)
+        return c->config_->drop_unsupported ||
+                       (!options->reason_code && !options->properties.size)
+                   ? MQTT_OK
+                   : MQTT_ERR_PROTOCOL_VERSION;
+    error = c->engine_.protocol_->disconnect_check(options, ended, &ends);
+    if (!error)
+        c->end_ = *options;
+    return error;
+}
+
+enum mqtt_error
+mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
+                     const struct mqtt_disconnect_options *options)
+{
+    enum mqtt_error error;
+
+    if (!client || !options)
         return MQTT_ERR_ARGUMENT;
     if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
         return MQTT_ERR_STATE;
+    error = check_end(client, options);
+    if (error)
+        return error;
     mqtt_client_ask_time(client);
     client->wanted_ = false;
     client->draining_ = timeout_ms != 0;
@@ -43,46 +70,9 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
     return MQTT_OK;
 }
 
-/* Whether it is the moment to publish at all. */
-static enum mqtt_error publish_allowed(const struct mqtt_client *c,
-                                       enum mqtt_qos qos)
+enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
 {
-    if (!c->wanted_ && !mqtt_client_is(c, MQTT_CLIENT_STOPPED))
-        return MQTT_ERR_STATE; /* disconnecting */
-    if (qos == MQTT_QOS_0 && !c->config_->keep_qos0 &&
-        (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->lost_ || c->ending_))
-        return MQTT_ERR_OFFLINE;
-    return MQTT_OK;
-}
+    static const struct mqtt_disconnect_options plain;
 
-enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
-                                    const struct mqtt_message *message,
-                                    uint16_t *packet_identifier)
-{
-    uint16_t identifier = 0;
-    enum mqtt_error error;
-
-    if (!client || !message)
-        return MQTT_ERR_ARGUMENT;
-    error = publish_allowed(client, message->qos);
-    if (!error)
-        error = mqtt_session_publish(&client->session_, message, &identifier);
-    if (error)
-        return error;
-    if (packet_identifier)
-        *packet_identifier = identifier;
-    mqtt_client_notify(client);
-    return MQTT_OK;
-}
-
-enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,
-                             const void *payload, size_t payload_size,
-                             enum mqtt_qos qos, bool retain)
-{
-    struct mqtt_message message = {.topic_name = mqtt_text(topic_name),
-                                   .payload = {payload, payload_size},
-                                   .qos = qos,
-                                   .retain = retain};
-
-    return mqtt_client_publish(client, &message, NULL);
+    return mqtt_disconnect_with(client, timeout_ms, &plain);
 }

@@ -40,33 +40,102 @@ static void append(struct mqtt_client *c,
     c->last_subscription_ = subscription;
 }
 
-/* Whether a request of this one alone fits into control memory. */
+/* Bytes of a request of this one alone. */
+static uint32_t request_size(const struct mqtt_client *c,
+                             enum mqtt_packet_type type,
+                             const struct mqtt_subscription *subscription)
+{
+    return mqtt_request_size(
+        c->session_.protocol_->request_head_size(
+            type, subscription,
+            c->session_.limits_.subscription_identifiers_available) +
+        mqtt_request_entry_size(type, subscription));
+}
+
+/* Whether such a request fits into control memory. */
 static bool fits(const struct mqtt_client *c,
                  const struct mqtt_subscription *subscription)
 {
     uint32_t room = c->engine_.control_.size_;
-    uint32_t entry =
-        c->config_->protocol->request_entry_size(MQTT_SUBSCRIBE, subscription);
 
     return subscription->topic_filter.size + REQUEST_OVERHEAD <= room &&
-           mqtt_request_size(entry) <= room;
+           subscription->properties.size <= room &&
+           request_size(c, MQTT_SUBSCRIBE, subscription) <= room;
+}
+
+/* Whether the version takes it. */
+static enum mqtt_error check(const struct mqtt_client *c,
+                             const struct mqtt_protocol *protocol,
+                             const struct mqtt_subscription *subscription)
+{
+    enum mqtt_error error;
+
+    if (!protocol->subscription_check)
+        return MQTT_ERR_PROTOCOL_VERSION;
+    error = protocol->subscription_check(subscription);
+    return error == MQTT_ERR_PROTOCOL_VERSION && c->config_->drop_unsupported
+               ? MQTT_OK
+               : error;
+}
+
+static bool has_wildcard(struct mqtt_span filter)
+{
+    const uint8_t *at = filter.data;
+
+    for (size_t i = 0; i < filter.size; i++)
+        if (at[i] == '+' || at[i] == '#')
+            return true;
+    return false;
+}
+
+/* Whether the server that is connected takes it [5.0, section 3.2.2.3]. */
+static enum mqtt_error check_limits(const struct mqtt_client *c,
+                                    const struct mqtt_subscription *s)
+{
+    const struct mqtt_limits *limits = &c->session_.limits_;
+    enum mqtt_error error = check(c, c->engine_.protocol_, s);
+
+    if (error)
+        return error;
+    if (!limits->shared_available && mqtt_topic_shared(s->topic_filter))
+        return MQTT_ERR_SHARED_UNAVAILABLE;
+    if (!limits->wildcard_available && has_wildcard(s->topic_filter))
+        return MQTT_ERR_WILDCARD_UNAVAILABLE;
+    if (request_size(c, MQTT_SUBSCRIBE, s) > limits->maximum_packet_size)
+        return MQTT_ERR_MAXIMUM_PACKET_SIZE;
+    return MQTT_OK;
+}
+
+static enum mqtt_error check_new(const struct mqtt_client *c,
+                                 const struct mqtt_subscription *subscription)
+{
+    enum mqtt_error error = check(c, c->session_.protocol_, subscription);
+
+    if (error)
+        return error;
+    if (!fits(c, subscription))
+        return MQTT_ERR_TOO_LARGE;
+    return mqtt_client_is(c, MQTT_CLIENT_CONNECTED)
+               ? check_limits(c, subscription)
+               : MQTT_OK;
 }
 
 enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
                                struct mqtt_subscription *subscription)
 {
+    enum mqtt_error error;
+
     if (!client || !subscription)
         return MQTT_ERR_ARGUMENT;
     if (subscription->state_ != MQTT_SUBSCRIPTION_NONE)
         return MQTT_ERR_STATE;
-    if (!mqtt_topic_filter_valid(subscription->topic_filter))
-        return MQTT_ERR_TOPIC_FILTER;
-    if (subscription->maximum_qos > MQTT_QOS_2)
-        return MQTT_ERR_QOS;
-    if (!fits(client, subscription))
-        return MQTT_ERR_TOO_LARGE;
+    error = check_new(client, subscription);
+    if (error)
+        return error;
     subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
     subscription->leaving_ = subscription->answer_due_ = false;
+    subscription->renewed_ = subscription->unsuback_ = false;
+    subscription->error_ = MQTT_OK;
     mqtt_topic_prepare(&subscription->pattern_, subscription->topic_filter);
     append(client, subscription);
     client->subscriptions_due_ = true;
@@ -91,12 +160,13 @@ static bool shared(const struct mqtt_client *c,
 
 static void leave(struct mqtt_client *c, struct mqtt_subscription *s)
 {
-    /* A clean session has ended with its connection, or not begun. */
-    bool unknown_to_server = !mqtt_client_is(c, MQTT_CLIENT_CONNECTED) &&
-                             c->engine_.clean_ &&
-                             c->config_->protocol->clean_ends_session;
+    /* Such a session has ended with its connection, or not begun. */
+    bool unknown_to_server =
+        !mqtt_client_is(c, MQTT_CLIENT_CONNECTED) && c->engine_.session_ends_;
 
     s->leaving_ = false;
+    s->code_ = 0;
+    s->error_ = MQTT_OK;
     if (unknown_to_server || shared(c, s)) {
         s->state_ = MQTT_SUBSCRIPTION_GONE;
         c->gone_due_ = true;
@@ -124,25 +194,29 @@ enum mqtt_error mqtt_unsubscribe(struct mqtt_client *client,
 
 /* -- requests -------------------------------------------------------------------- */
 
-/* The first `count` nodes in one state change to another. */
-static void advance(struct mqtt_client *c, unsigned count, uint8_t from,
-                    uint8_t to)
+static struct mqtt_subscription *first_in(const struct mqtt_client *c,
+                                          uint8_t state)
 {
-    for (struct mqtt_subscription *s = c->subscriptions_; count; s = s->next_) {
-        if (s->state_ != from)
-            continue;
-        s->state_ = to;
-        count--;
-    }
-}
-
-static bool any(const struct mqtt_client *c, uint8_t state)
-{
-    const struct mqtt_subscription *s = c->subscriptions_;
+    struct mqtt_subscription *s = c->subscriptions_;
 
     while (s && s->state_ != state)
         s = s->next_;
     return s;
+}
+
+/* The first `count` nodes in one state that stand in one request change to
+ * another. */
+static void advance(struct mqtt_client *c, unsigned count, uint8_t from,
+                    uint8_t to)
+{
+    struct mqtt_subscription *first = first_in(c, from);
+
+    for (struct mqtt_subscription *s = first; count; s = s->next_) {
+        if (s->state_ != from || !mqtt_request_joins(&c->engine_, first, s))
+            continue;
+        s->state_ = to;
+        count--;
+    }
 }
 
 static void request(struct mqtt_client *c, enum mqtt_packet_type type,
@@ -152,19 +226,68 @@ static void request(struct mqtt_client *c, enum mqtt_packet_type type,
             from, to);
 }
 
+/* What this server does not take is answered without it. True: there are
+ * answers now. */
+static bool refuse_forbidden(struct mqtt_client *c)
+{
+    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
+        enum mqtt_error error;
+
+        if (s->state_ != MQTT_SUBSCRIPTION_WANTED)
+            continue;
+        error = check_limits(c, s);
+        if (!error)
+            continue;
+        s->state_ = MQTT_SUBSCRIPTION_REFUSED;
+        s->error_ = (int8_t)error;
+        s->code_ = 0;
+        s->answer_due_ = true;
+        c->answers_left_++;
+    }
+    c->answered_ = c->subscriptions_;
+    return c->answers_left_;
+}
+
+/* An UNSUBSCRIBE that is larger than the server takes cannot be sent, and
+ * nothing is to wait for it. A version that cannot subscribe has nothing to
+ * tell. */
+static void end_untold(struct mqtt_client *c)
+{
+    uint32_t limit = c->session_.limits_.maximum_packet_size;
+    bool asks = c->engine_.protocol_->subscription_check;
+
+    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
+        if (s->state_ != MQTT_SUBSCRIPTION_LEAVING ||
+            (asks && request_size(c, MQTT_UNSUBSCRIBE, s) <= limit))
+            continue;
+        s->state_ = MQTT_SUBSCRIPTION_GONE;
+        s->error_ = asks ? MQTT_ERR_MAXIMUM_PACKET_SIZE : MQTT_OK;
+        c->gone_due_ = true;
+    }
+}
+
+static void request_wanted(struct mqtt_client *c)
+{
+    if (refuse_forbidden(c))
+        return;
+    if (first_in(c, MQTT_SUBSCRIPTION_WANTED))
+        request(c, MQTT_SUBSCRIBE, MQTT_SUBSCRIPTION_WANTED,
+                MQTT_SUBSCRIPTION_ASKED);
+    else
+        c->subscriptions_due_ = false;
+}
+
 void mqtt_subscriptions_request(struct mqtt_client *c)
 {
     if (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->answers_left_ ||
         c->wiping_ || c->engine_.request_count_)
         return;
-    if (any(c, MQTT_SUBSCRIPTION_LEAVING))
+    end_untold(c);
+    if (first_in(c, MQTT_SUBSCRIPTION_LEAVING))
         request(c, MQTT_UNSUBSCRIBE, MQTT_SUBSCRIPTION_LEAVING,
                 MQTT_SUBSCRIPTION_UNASKED);
-    else if (any(c, MQTT_SUBSCRIPTION_WANTED))
-        request(c, MQTT_SUBSCRIBE, MQTT_SUBSCRIPTION_WANTED,
-                MQTT_SUBSCRIPTION_ASKED);
     else
-        c->subscriptions_due_ = false;
+        request_wanted(c);
 }
 
 bool mqtt_subscriptions_idle(const struct mqtt_client *c)
@@ -188,17 +311,25 @@ void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes)
             continue;
         s->state_ = *code & 0x80 ? MQTT_SUBSCRIPTION_REFUSED
                                  : MQTT_SUBSCRIPTION_GRANTED;
+        s->error_ = MQTT_OK;
         s->code_ = *code++;
         s->answer_due_ = true;
         left--;
     }
 }
 
-void mqtt_subscriptions_unanswered(struct mqtt_client *c)
+/* As above [5.0 MQTT-3.11.3-1]; in 3.1.1 there are none. */
+void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes)
 {
-    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_)
-        if (s->state_ == MQTT_SUBSCRIPTION_UNASKED)
-            s->state_ = MQTT_SUBSCRIPTION_GONE;
+    const uint8_t *code = codes.data;
+
+    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
+        if (s->state_ != MQTT_SUBSCRIPTION_UNASKED)
+            continue;
+        s->state_ = MQTT_SUBSCRIPTION_GONE;
+        s->code_ = codes.size ? *code++ : 0;
+        s->unsuback_ = true;
+    }
     c->gone_due_ = true;
 }
 
@@ -218,6 +349,11 @@ bool mqtt_subscriptions_next_answer(struct mqtt_client *c,
     event->type = MQTT_EVENT_SUBSCRIBED;
     event->subscription = s;
     event->reason_code = s->code_;
+    event->error = (enum mqtt_error)s->error_;
+    if (!s->error_)
+        event->properties = c->answer_properties_;
+    if (!s->error_ && !c->answers_left_) /* what goes now is of no SUBACK */
+        c->answer_properties_.size = 0;
     if (s->leaving_)
         leave(c, s);
     return true;
@@ -253,6 +389,11 @@ bool mqtt_subscriptions_next_gone(struct mqtt_client *c,
     memset(event, 0, sizeof *event);
     event->type = MQTT_EVENT_UNSUBSCRIBED;
     event->subscription = s;
+    event->reason_code = s->code_;
+    event->error = (enum mqtt_error)s->error_;
+    if (s->unsuback_)
+        event->properties = c->answer_properties_;
+    s->unsuback_ = false;
     return true;
 }
 
@@ -283,6 +424,9 @@ void mqtt_subscriptions_renew(struct mqtt_client *c)
             s->state_ = MQTT_SUBSCRIPTION_GONE;
             c->gone_due_ = true;
         } else if (s->state_ != MQTT_SUBSCRIPTION_GONE) {
+            s->renewed_ =
+                s->renewed_ || (c->config_->renew_without_retained &&
+                                s->state_ == MQTT_SUBSCRIPTION_GRANTED);
             s->state_ = MQTT_SUBSCRIPTION_WANTED;
         }
     }

@@ -247,6 +247,8 @@ static void arm(struct mqtt_drive *d, bool again)
         if (mqtt_client_output_buf(d->client_, &size))
             mask |= MQTT_WRITE;
         d->transport_->ops->want(d->transport_, mask);
+        if (mqtt_client_wants(d->client_) == MQTT_WANT_CLOSE)
+            at = 0; /* that has just come up */
     }
     if (at < d->armed_ || d->armed_ <= d->client_->now_) {
         d->armed_ = at;

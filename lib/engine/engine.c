@@ -1,4 +1,6 @@
-#include "engine/engine.h"
+#include "engine/authenticate.h"
+#include "engine/compose.h"
+#include "session/aliases.h"
 #include "session/slots.h"
 #include "wire/length.h"
 
@@ -6,14 +8,29 @@
 #define INPUT_MIN 16
 #define SIZE_MAX_32 (1u << 30)
 
-static const struct mqtt_protocol *protocol(const struct mqtt_engine *e)
-{
-    return e->config_->protocol;
-}
-
 static bool size_valid(const void *memory, size_t size, size_t least)
 {
     return memory && size >= least && size <= SIZE_MAX_32;
+}
+
+static enum mqtt_error init_aliases(struct mqtt_engine *e,
+                                    const struct mqtt_memory *memory)
+{
+    if (memory->alias_topic_count > UINT16_MAX ||
+        memory->alias_name_count > UINT16_MAX ||
+        memory->alias_names_size > SIZE_MAX_32)
+        return MQTT_ERR_MEMORY;
+    if ((memory->alias_topic_count && !memory->alias_topics) ||
+        (memory->alias_names_size && !memory->alias_names))
+        return MQTT_ERR_MEMORY;
+    if (e->config_->no_topic_aliases)
+        return MQTT_OK;
+    e->aliases_.entries_ = memory->alias_topics;
+    e->aliases_.count_ = (uint16_t)memory->alias_topic_count;
+    e->alias_names_.bytes_ = memory->alias_names;
+    e->alias_names_.size_ = (uint32_t)memory->alias_names_size;
+    e->alias_names_.maximum_ = (uint16_t)memory->alias_name_count;
+    return MQTT_OK;
 }
 
 enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
@@ -33,14 +50,17 @@ enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
     e->input_.own_size_ = (uint32_t)memory->input_size;
     e->input_.base_ = e->input_.own_;
     e->answer_by_ = e->packet_by_ = MQTT_NEVER;
-    return MQTT_OK;
+    e->protocol_ = config->protocol;
+    if (config->settle && !memory->unsettled_count)
+        return MQTT_ERR_MEMORY;
+    return init_aliases(e, memory);
 }
 
 static void forget_connection(struct mqtt_engine *e)
 {
     e->control_.sent_ = e->control_.used_ = 0;
     e->input_.base_ = e->input_.own_;
-    e->input_.begin_ = e->input_.end_ = 0;
+    e->input_.begin_ = e->input_.end_ = e->input_.kept_ = 0;
     e->packet_size_ = 0;
     e->oversize_.step_ = 0;
     e->delivered_ = 0;
@@ -49,146 +69,146 @@ static void forget_connection(struct mqtt_engine *e)
     e->offering_ = 0;
     e->ping_due_ = e->ping_open_ = e->healthy_ = e->cut_ = false;
     e->ping_waits_ = e->unread_ = e->stuck_ = false;
+    e->settled_waits_ = e->unsettled_full_ = false;
     e->packet_by_ = MQTT_NEVER;
     e->error_ = MQTT_OK;
     e->reason_code_ = 0;
+    e->receive_open_ = 0;
+    e->source_ = NULL;
+    mqtt_limits_none(&e->session_->limits_);
+}
+
+/* -- CONNECT ---------------------------------------------------------------------- */
+
+/* Messages that may be open at once: as many as each lent memory takes; 0: as
+ * many as there can be. */
+static uint16_t receive_maximum(const struct mqtt_engine *e, uint16_t wanted)
+{
+    const struct mqtt_identifier_set *received = &e->session_->received_;
+    uint16_t maximum = wanted ? wanted : UINT16_MAX;
+
+    if (!received->bits_ && received->capacity_ &&
+        received->capacity_ < maximum)
+        maximum = received->capacity_;
+    if (e->config_->settle && e->session_->unsettled_.capacity_ < maximum)
+        maximum = e->session_->unsettled_.capacity_;
+    return maximum == UINT16_MAX ? 0 : maximum;
+}
+
+static uint32_t maximum_packet_size(const struct mqtt_engine *e,
+                                    uint32_t wanted)
+{
+    if (e->config_->large || (wanted && wanted < e->input_.own_size_))
+        return wanted;
+    return e->input_.own_size_;
+}
+
+struct mqtt_announced
+mqtt_engine_announced(const struct mqtt_engine *e,
+                      const struct mqtt_connect_options *options)
+{
+    struct mqtt_announced a;
+
+    a.session_expiry_s = mqtt_session_expiry_wanted(options);
+    a.receive_maximum = receive_maximum(e, options->receive_maximum);
+    a.maximum_packet_size =
+        maximum_packet_size(e, options->maximum_packet_size);
+    a.topic_alias_maximum = e->no_alias_names_ ? 0 : e->alias_names_.maximum_;
+    return a;
 }
 
 static void stage_connect(struct mqtt_engine *e,
                           const struct mqtt_connect_options *options,
-                          uint32_t size)
+                          const struct mqtt_announced *announced, uint32_t size)
 {
     uint8_t *at = e->control_.bytes_;
     struct mqtt_writer w = {at, at + size, false};
 
-    protocol(e)->connect_write(&w, options);
+    e->protocol_->connect_write(&w, options, announced);
     e->control_.used_ = size;
     mqtt_engine_trace(e, true, at, size);
+}
+
+/* What was announced is held against what comes. */
+static void expect(struct mqtt_engine *e,
+                   const struct mqtt_connect_options *options,
+                   const struct mqtt_announced *announced)
+{
+    bool five = mqtt_protocol_is_5(e->protocol_);
+
+    e->receive_limit_ = five && announced->receive_maximum
+                            ? announced->receive_maximum
+                            : UINT32_MAX;
+    e->input_limit_ = five && announced->maximum_packet_size
+                          ? announced->maximum_packet_size
+                          : UINT32_MAX;
+    mqtt_aliases_begin(&e->aliases_, 0);
+    mqtt_alias_names_begin(&e->alias_names_);
+    if (e->protocol_->expect)
+        e->protocol_->expect(e, options);
 }
 
 enum mqtt_error mqtt_engine_open(struct mqtt_engine *e,
                                  const struct mqtt_connect_options *options,
                                  bool session_held)
 {
-    uint32_t size = protocol(e)->connect_size(options);
-    uint32_t timeout = e->config_->connack_timeout_ms;
+    struct mqtt_announced announced = mqtt_engine_announced(e, options);
+    uint32_t size = e->protocol_->connect_size(options, &announced);
 
     if (size > e->control_.size_)
         return MQTT_ERR_CONTROL_SIZE;
     forget_connection(e);
-    stage_connect(e, options, size);
+    stage_connect(e, options, &announced, size);
+    expect(e, options, &announced);
+    e->large_ = e->config_->large ? e->config_->large : e->protocol_->large;
     e->state_ = MQTT_ENGINE_AWAIT_CONNACK;
     e->clean_ = options->clean_start;
     e->session_held_ = session_held;
-    e->keep_alive_ms_ = mqtt_connect_keep_alive(options) * 1000u;
-    e->answer_by_ = e->now_ + (timeout ? timeout : 10000);
+    e->session_ends_ = mqtt_session_ends(e->protocol_, options);
+    e->session_->limits_.session_expiry_s = announced.session_expiry_s;
+    e->session_->limits_.keep_alive_s = mqtt_connect_keep_alive(options);
+    e->keep_alive_ms_ = e->session_->limits_.keep_alive_s * 1000u;
+    mqtt_engine_await_connack(e);
     return MQTT_OK;
 }
 
+/* -- the end ----------------------------------------------------------------------- */
+
 void mqtt_engine_close(struct mqtt_engine *e)
 {
+    if (e->session_->composer_)
+        e->session_->composer_->cut(e);
     e->cut_ = true;
     e->offering_ = 0;
     e->control_.sent_ = e->control_.used_ = 0;
     e->answer_by_ = e->packet_by_ = MQTT_NEVER;
 }
 
-void mqtt_engine_fail(struct mqtt_engine *e, enum mqtt_error error)
+void mqtt_engine_break(struct mqtt_engine *e, enum mqtt_error error)
 {
     e->error_ = (int8_t)error;
     e->state_ = MQTT_ENGINE_FAILED;
     e->answer_by_ = e->packet_by_ = MQTT_NEVER;
 }
 
-void mqtt_engine_disconnect(struct mqtt_engine *e)
+void mqtt_engine_fail(struct mqtt_engine *e, enum mqtt_error error)
 {
-    if (e->state_ == MQTT_ENGINE_AWAIT_CONNACK || e->state_ == MQTT_ENGINE_OPEN)
-        e->state_ = MQTT_ENGINE_DISCONNECT_DUE;
+    uint8_t code = e->protocol_->why ? e->protocol_->why(error) : 0;
+
+    mqtt_engine_break(e, error);
+    if (!code || e->cut_)
+        return;
+    e->state_ = MQTT_ENGINE_DISCONNECT_DUE; /* [5.0, section 4.13] */
+    e->end_code_ = code;
+    e->end_properties_ = (struct mqtt_span){NULL, 0};
 }
 
-void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
-                         uint16_t identifier)
+void mqtt_engine_disconnect(struct mqtt_engine *e, uint8_t code,
+                            struct mqtt_span properties)
 {
-    e->delivered_ = identifier;
-    e->delivered_type_ = qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
-}
-
-bool mqtt_engine_acknowledge(struct mqtt_engine *e)
-{
-    if (!mqtt_engine_stage_ack(e, (enum mqtt_packet_type)e->delivered_type_,
-                               e->delivered_))
-        return false;
-    e->delivered_ = 0;
-    return true;
-}
-
-/* Whether the answer to so many topic filters can be received: SUBACK has the
- * shape of a request, with one byte for each. */
-static bool answer_fits(const struct mqtt_engine *e, enum mqtt_packet_type type,
-                        uint32_t count)
-{
-    return type != MQTT_SUBSCRIBE ||
-           mqtt_request_size(count) <= e->input_.own_size_;
-}
-
-/* How many entries of a request fit into `room` bytes, and their size. */
-static uint16_t count_entries(const struct mqtt_engine *e,
-                              enum mqtt_packet_type type,
-                              const struct mqtt_subscription *first,
-                              uint8_t state, uint32_t room, uint32_t *entries)
-{
-    uint16_t count = 0;
-
-    *entries = 0;
-    for (; first && count < UINT16_MAX; first = first->next_) {
-        uint32_t size;
-
-        if (first->state_ != state)
-            continue;
-        size = *entries + protocol(e)->request_entry_size(type, first);
-        if (mqtt_request_size(size) > room || !answer_fits(e, type, count + 1u))
-            break;
-        *entries = size;
-        count++;
-    }
-    return count;
-}
-
-static void write_request(struct mqtt_engine *e, enum mqtt_packet_type type,
-                          const struct mqtt_subscription *first, uint8_t state,
-                          uint16_t count, uint32_t entries)
-{
-    struct mqtt_control *c = &e->control_;
-    uint8_t *begin = c->bytes_ + c->used_;
-    struct mqtt_writer w = {begin, c->bytes_ + c->size_, false};
-
-    mqtt_request_begin(&w, type, mqtt_slot_reserve_identifier(e->session_),
-                       entries);
-    for (; count; first = first->next_) {
-        if (first->state_ != state)
-            continue;
-        protocol(e)->request_entry(&w, type, first);
-        count--;
-    }
-    c->used_ += (uint32_t)(w.at - begin);
-    mqtt_engine_trace(e, true, begin, (uint32_t)(w.at - begin));
-}
-
-uint16_t mqtt_engine_request(struct mqtt_engine *e, enum mqtt_packet_type type,
-                             const struct mqtt_subscription *first,
-                             uint8_t state)
-{
-    uint32_t entries;
-    uint16_t count;
-
-    if (e->state_ != MQTT_ENGINE_OPEN || e->request_count_ || e->cut_)
-        return 0;
-    count = count_entries(e, type, first, state,
-                          e->control_.size_ - e->control_.used_, &entries);
-    if (!count)
-        return 0;
-    write_request(e, type, first, state, count, entries);
-    e->request_type_ = (uint8_t)type;
-    e->request_count_ = count;
-    return count;
+    if (e->state_ != MQTT_ENGINE_AWAIT_CONNACK && e->state_ != MQTT_ENGINE_OPEN)
+        return;
+    e->state_ = MQTT_ENGINE_DISCONNECT_DUE;
+    e->end_code_ = code;
+    e->end_properties_ = properties;
 }

@@ -13,14 +13,21 @@ static uint32_t held(const struct mqtt_input *in)
     return in->end_ - in->begin_;
 }
 
-/* What is held, to the beginning of the own memory. */
+/* What is held, to the beginning of the own memory, behind what is kept. */
 static void move_to_own(struct mqtt_input *in)
 {
-    if (held(in) && in->base_ + in->begin_ != in->own_)
-        memmove(in->own_, in->base_ + in->begin_, held(in));
+    uint8_t *to = in->own_ + in->kept_;
+
+    if (held(in) && in->base_ + in->begin_ != to)
+        memmove(to, in->base_ + in->begin_, held(in));
     in->base_ = in->own_;
-    in->end_ = held(in);
-    in->begin_ = 0;
+    in->end_ = in->kept_ + held(in);
+    in->begin_ = in->kept_;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
 }
 
 void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
@@ -35,7 +42,8 @@ void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
     move_to_own(in);
     if (!held(in) && lent && lent_size) {
         in->base_ = lent;
-        *size = lent_size < in->own_size_ ? lent_size : in->own_size_;
+        in->begin_ = in->end_ = 0;
+        *size = least(lent_size, in->own_size_ - in->kept_);
     } else {
         *size = in->own_size_ - in->end_;
     }
@@ -78,9 +86,10 @@ static enum mqtt_error check_first_byte(const struct mqtt_engine *e,
 {
     enum mqtt_packet_type type = (enum mqtt_packet_type)(first >> 4);
 
-    if (!e->config_->protocol->receive[type])
+    if (!e->protocol_->receive[type])
         return MQTT_ERR_PACKET_TYPE;
-    if ((type == MQTT_CONNACK) != (e->state_ == MQTT_ENGINE_AWAIT_CONNACK))
+    if ((type == MQTT_CONNACK) != (e->state_ == MQTT_ENGINE_AWAIT_CONNACK) &&
+        type != MQTT_AUTH)
         return MQTT_ERR_PACKET_ORDER; /* [3.1.1 MQTT-3.2.0-1] */
     if (type != MQTT_PUBLISH)
         return first == mqtt_first_byte(type) ? MQTT_OK : MQTT_ERR_PACKET_FLAGS;
@@ -101,8 +110,7 @@ static enum mqtt_error handle(struct mqtt_engine *e, const uint8_t *packet,
 
     mqtt_engine_packet_ended(e);
     e->packet_size_ = header + length;
-    error = e->config_->protocol->receive[packet[0] >> 4](e, packet[0], &body,
-                                                          event);
+    error = e->protocol_->receive[packet[0] >> 4](e, packet[0], &body, event);
     if (error == MQTT_LATER)
         e->packet_size_ = 0;
     else
@@ -110,12 +118,30 @@ static enum mqtt_error handle(struct mqtt_engine *e, const uint8_t *packet,
     return error;
 }
 
+static enum mqtt_error check_size(const struct mqtt_engine *e, uint32_t n,
+                                  uint32_t length)
+{
+    if (mqtt_protocol_is_5(e->protocol_) && n != mqtt_length_size(length))
+        return MQTT_ERR_REMAINING_LENGTH; /* [5.0 MQTT-1.5.5-1] */
+    return 1 + n + length > e->input_limit_ ? MQTT_ERR_PACKET_TOO_LARGE
+                                            : MQTT_OK;
+}
+
+/* One that does not fit into the own memory. */
+static enum mqtt_error begin_large(struct mqtt_engine *e, uint8_t first_byte,
+                                   uint32_t header, uint32_t length)
+{
+    if (first_byte >> 4 != MQTT_PUBLISH || !e->large_)
+        return MQTT_ERR_PACKET_TOO_LARGE;
+    return e->large_->begin(e, first_byte, header, length);
+}
+
 /* The next packet, if it is there: *found, and perhaps an event. */
 static enum mqtt_error read_packet(struct mqtt_engine *e, bool *found,
                                    struct mqtt_event *event)
 {
     const uint8_t *packet = e->input_.base_ + e->input_.begin_;
-    uint32_t available = held(&e->input_), length = 0;
+    uint32_t available = held(&e->input_), length = 0, header;
     enum mqtt_error error;
     int n;
 
@@ -128,16 +154,20 @@ static enum mqtt_error read_packet(struct mqtt_engine *e, bool *found,
     n = mqtt_length_read(packet + 1, available - 1, &length);
     if (n < 0)
         return MQTT_ERR_REMAINING_LENGTH;
-    if (n && 1 + (uint32_t)n + length > e->input_.own_size_) {
-        *found = true;
-        return mqtt_oversize_begin(e, packet[0], 1 + (uint32_t)n, length);
-    }
-    if (!n || available < 1 + (uint32_t)n + length) {
+    header = 1 + (uint32_t)n;
+    if (n && (n > 1 || header + length > e->input_limit_))
+        error = check_size(e, (uint32_t)n, length);
+    if (error)
+        return error;
+    *found = n && (available >= header + length ||
+                   header + length > e->input_.own_size_);
+    if (!*found) {
         mqtt_engine_packet_began(e, available);
         return MQTT_OK;
     }
-    *found = true;
-    return handle(e, packet, 1 + (uint32_t)n, length, event);
+    if (header + length > e->input_.own_size_)
+        return begin_large(e, packet[0], header, length);
+    return handle(e, packet, header, length, event);
 }
 
 static void pass_packet(struct mqtt_engine *e)
@@ -146,20 +176,29 @@ static void pass_packet(struct mqtt_engine *e)
     e->packet_size_ = 0;
 }
 
+/* The next packet, or more of one that is too large. What was taken before and
+ * not told of may still have to be acknowledged. */
+static enum mqtt_error advance(struct mqtt_engine *e, bool *more,
+                               struct mqtt_event *event)
+{
+    pass_packet(e);
+    if (!mqtt_engine_settle(e))
+        return MQTT_LATER;
+    return mqtt_oversize_active(e) ? e->large_->next(e, more, event)
+                                   : read_packet(e, more, event);
+}
+
 bool mqtt_engine_next(struct mqtt_engine *e, struct mqtt_event *event)
 {
     bool more = true;
 
     event->type = (enum mqtt_event_type)0;
+    e->unsettled_full_ = false;
     pass_packet(e);
     e->stuck_ = !mqtt_engine_settle(e);
     while (more && !event->type && !discarding(e) && !e->stuck_) {
-        enum mqtt_error error;
+        enum mqtt_error error = advance(e, &more, event);
 
-        pass_packet(e);
-        error = mqtt_oversize_active(e)
-                    ? mqtt_oversize_continue(e, &more, event)
-                    : read_packet(e, &more, event);
         e->stuck_ = error == MQTT_LATER;
         if (error && !e->stuck_)
             mqtt_engine_fail(e, error);

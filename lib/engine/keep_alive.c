@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "earlier.h"
 
+#define CONNACK_TIMEOUT_MS 10000
 #define PINGRESP_TIMEOUT_MS 10000
 #define PACKET_TIMEOUT_MS 30000
 
@@ -46,6 +47,13 @@ static mqtt_time packet_timeout(const struct mqtt_engine *e)
     uint32_t timeout = e->config_->packet_timeout_ms;
 
     return timeout ? timeout : PACKET_TIMEOUT_MS;
+}
+
+void mqtt_engine_await_connack(struct mqtt_engine *e)
+{
+    uint32_t timeout = e->config_->connack_timeout_ms;
+
+    e->answer_by_ = e->now_ + (timeout ? timeout : CONNACK_TIMEOUT_MS);
 }
 
 void mqtt_keep_alive_begin(struct mqtt_engine *e)
@@ -95,7 +103,8 @@ static void put_off(mqtt_time *deadline, mqtt_time to)
 void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now)
 {
     e->now_ = now;
-    if (unread(e)) { /* what is waited for may be here, or behind it */
+    if (unread(e) ||
+        e->unsettled_full_) { /* what is waited for may be here, or behind it */
         put_off(&e->answer_by_, now + pingresp_timeout(e));
         put_off(&e->packet_by_, now + packet_timeout(e));
     }

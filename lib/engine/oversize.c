@@ -7,7 +7,6 @@
  * What is thrown away is not checked.
  */
 #include "engine/engine.h"
-#include "session/received.h"
 
 enum step {
     NONE,
@@ -17,13 +16,11 @@ enum step {
     FINISH
 };
 
-enum mqtt_error mqtt_oversize_begin(struct mqtt_engine *e, uint8_t first_byte,
-                                    uint32_t header, uint32_t length)
+static enum mqtt_error begin(struct mqtt_engine *e, uint8_t first_byte,
+                             uint32_t header, uint32_t length)
 {
     struct mqtt_oversize *o = &e->oversize_;
 
-    if (first_byte >> 4 != MQTT_PUBLISH)
-        return MQTT_ERR_PACKET_TOO_LARGE;
     e->packet_size_ = header; /* passed over next */
     o->step_ = READ_TOPIC_LENGTH;
     o->first_byte_ = first_byte;
@@ -34,8 +31,7 @@ enum mqtt_error mqtt_oversize_begin(struct mqtt_engine *e, uint8_t first_byte,
     return MQTT_OK;
 }
 
-/* Throw away up to skip_ bytes; true: all of them have come and gone. */
-static bool skip(struct mqtt_engine *e)
+bool mqtt_oversize_skip(struct mqtt_engine *e)
 {
     struct mqtt_oversize *o = &e->oversize_;
     uint32_t n = e->input_.end_ - e->input_.begin_;
@@ -53,7 +49,7 @@ static bool take_u16(struct mqtt_engine *e, uint16_t *value)
 {
     const uint8_t *at;
 
-    if (!skip(e) || e->input_.end_ - e->input_.begin_ < 2)
+    if (!mqtt_oversize_skip(e) || e->input_.end_ - e->input_.begin_ < 2)
         return false;
     at = e->input_.base_ + e->input_.begin_;
     *value = (uint16_t)(at[0] << 8 | at[1]);
@@ -85,7 +81,7 @@ static enum mqtt_error identifier_read(struct mqtt_oversize *o)
     return MQTT_OK;
 }
 
-static void ended(struct mqtt_engine *e)
+void mqtt_oversize_ended(struct mqtt_engine *e)
 {
     e->oversize_.step_ = NONE;
     mqtt_engine_packet_ended(e);
@@ -93,38 +89,41 @@ static void ended(struct mqtt_engine *e)
         mqtt_trace_oversize(e);
 }
 
-/* It came before: it is acknowledged anew, and not told of. */
-static enum mqtt_error finish_duplicate(struct mqtt_engine *e)
+static enum mqtt_error tell(struct mqtt_engine *e, struct mqtt_event *event)
 {
-    if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, e->oversize_.identifier_))
-        return MQTT_LATER;
-    ended(e);
-    MQTT_COUNT(e->config_->statistics, duplicates_received);
+    struct mqtt_oversize *o = &e->oversize_;
+
+    mqtt_oversize_ended(e);
+    memset(event, 0, sizeof *event);
+    event->type = MQTT_EVENT_MESSAGE_TOO_LARGE;
+    event->size = o->size_;
+    event->message.qos = (enum mqtt_qos)mqtt_publish_qos(o->first_byte_);
+    MQTT_COUNT(e->config_->statistics, messages_too_large);
     return MQTT_OK;
 }
 
 static enum mqtt_error finish(struct mqtt_engine *e, struct mqtt_event *event)
 {
     struct mqtt_oversize *o = &e->oversize_;
-    struct mqtt_identifier_set *received = &e->session_->received_;
     unsigned qos = mqtt_publish_qos(o->first_byte_);
+    enum mqtt_error error;
+    bool again;
 
-    if (qos == 2 && mqtt_received_has(received, o->identifier_))
-        return finish_duplicate(e);
-    if (qos == 2 && !mqtt_received_add(received, o->identifier_))
-        return MQTT_ERR_RECEIVED_FULL;
-    mqtt_engine_deliver(e, qos, o->identifier_);
-    ended(e);
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_MESSAGE_TOO_LARGE;
-    event->size = o->size_;
-    event->message.qos = (enum mqtt_qos)qos;
-    MQTT_COUNT(e->config_->statistics, messages_too_large);
-    return MQTT_OK;
+    if (!qos)
+        return tell(e, event);
+    error = mqtt_engine_admit(e, qos, o->identifier_, &again);
+    if (error)
+        return error;
+    if (again) { /* it is not told of a second time */
+        mqtt_oversize_ended(e);
+        return MQTT_OK;
+    }
+    mqtt_engine_answer(e, qos, o->identifier_, 0);
+    return tell(e, event);
 }
 
-enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
-                                       struct mqtt_event *event)
+static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
+                            struct mqtt_event *event)
 {
     struct mqtt_oversize *o = &e->oversize_;
     uint16_t topic_length;
@@ -133,7 +132,7 @@ enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
         return topic_length_read(o, topic_length);
     if (o->step_ == READ_IDENTIFIER && take_u16(e, &o->identifier_))
         return identifier_read(o);
-    if (o->step_ == SKIP_REST && skip(e))
+    if (o->step_ == SKIP_REST && mqtt_oversize_skip(e))
         o->step_ = FINISH;
     if (o->step_ == FINISH)
         return finish(e, event);
@@ -142,3 +141,5 @@ enum mqtt_error mqtt_oversize_continue(struct mqtt_engine *e, bool *progress,
                                     e->input_.begin_);
     return MQTT_OK;
 }
+
+const struct mqtt_large mqtt_large_past = {begin, next};

@@ -1,6 +1,8 @@
 #include "engine/receive.h"
 #include "engine/engine.h"
 #include "session/received.h"
+#include "session/composer.h"
+#include "session/slots.h"
 
 static void clear(struct mqtt_event *event)
 {
@@ -9,10 +11,15 @@ static void clear(struct mqtt_event *event)
 
 /* -- CONNACK ------------------------------------------------------------------ */
 
-static void begin_session(struct mqtt_engine *e, bool session_present)
+void mqtt_engine_begin_session(struct mqtt_engine *e, bool session_present)
 {
+    struct mqtt_session *s = e->session_;
+
     if (!session_present)
-        mqtt_session_renew(e->session_, e->config_);
+        mqtt_session_renew(s, e->config_);
+    if (s->protocol_ != e->protocol_) /* the fallback is spoken, for good */
+        s->composer_->change_protocol(s, e->protocol_,
+                                      e->config_->drop_unsupported);
     mqtt_session_begin(e->session_);
     mqtt_keep_alive_begin(e);
     if (e->state_ == MQTT_ENGINE_AWAIT_CONNACK)
@@ -35,7 +42,7 @@ enum mqtt_error mqtt_receive_connack(struct mqtt_engine *e, uint8_t first_byte,
         return MQTT_ERR_REFUSED;
     if (session_present && (e->clean_ || !e->session_held_))
         return MQTT_ERR_SESSION_PRESENT; /* [3.1.1 MQTT-3.2.2-1] */
-    begin_session(e, session_present);
+    mqtt_engine_begin_session(e, session_present);
     clear(event);
     event->type = MQTT_EVENT_CONNECTED;
     event->session_present = session_present;
@@ -48,26 +55,18 @@ enum mqtt_error mqtt_receive_publish(struct mqtt_engine *e, uint8_t first_byte,
                                      struct mqtt_reader *body,
                                      struct mqtt_event *event)
 {
-    struct mqtt_identifier_set *received = &e->session_->received_;
     uint16_t identifier;
     enum mqtt_error error =
         mqtt_publish_read(body, first_byte, &event->message, &identifier);
     unsigned qos = mqtt_publish_qos(first_byte);
+    bool again = false;
 
-    if (error)
+    if (!error && qos)
+        error = mqtt_engine_admit(e, qos, identifier, &again);
+    if (error || again)
         return error;
-    if (qos == 2) {
-        if (mqtt_received_has(received, identifier)) {
-            MQTT_COUNT(e->config_->statistics, duplicates_received);
-            return mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier)
-                       ? MQTT_OK
-                       : MQTT_LATER;
-        }
-        if (!mqtt_received_add(received, identifier))
-            return MQTT_ERR_RECEIVED_FULL;
-    }
     if (qos)
-        mqtt_engine_deliver(e, qos, identifier);
+        event->message.settle_handle = mqtt_engine_accept(e, qos, identifier);
     event->type = MQTT_EVENT_MESSAGE;
     event->packet_identifier = identifier;
     MQTT_COUNT(e->config_->statistics, messages_received);
@@ -87,7 +86,7 @@ enum mqtt_error mqtt_receive_pubrel(struct mqtt_engine *e, uint8_t first_byte,
     (void)event;
     if (error)
         return error;
-    if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier))
+    if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0))
         return MQTT_LATER;
     mqtt_received_remove(&e->session_->received_, identifier);
     return MQTT_OK;
@@ -100,12 +99,63 @@ enum mqtt_error mqtt_receive_pubrel(struct mqtt_engine *e, uint8_t first_byte,
  * server keeps its identifier for ever. */
 static enum mqtt_error unknown_ack(struct mqtt_engine *e,
                                    enum mqtt_packet_type type,
-                                   uint16_t identifier)
+                                   uint16_t identifier, uint8_t code)
 {
-    if (type == MQTT_PUBREC &&
-        !mqtt_engine_stage_ack(e, MQTT_PUBREL, identifier))
+    if (type == MQTT_PUBREC && !(code & 0x80) &&
+        !mqtt_engine_stage_ack(e, MQTT_PUBREL, identifier,
+                               MQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND))
         return MQTT_LATER;
     MQTT_COUNT(e->config_->statistics, unknown_acknowledgements);
+    return MQTT_OK;
+}
+
+static enum mqtt_outcome outcome_of(enum mqtt_acknowledged meaning,
+                                    enum mqtt_packet_type type, uint8_t code)
+{
+    if (meaning == MQTT_ACK_END_UNKNOWN)
+        return MQTT_OUTCOME_UNKNOWN;
+    /* What PUBCOMP says is not of the message: the server had taken it. */
+    return code & 0x80 && type != MQTT_PUBCOMP ? MQTT_OUTCOME_REFUSED
+                                               : MQTT_OUTCOME_ACKNOWLEDGED;
+}
+
+/* Whether its payload is still being read from its source. */
+static bool being_read(const struct mqtt_engine *e, uint16_t identifier)
+{
+    const struct mqtt_session *s = e->session_;
+    const struct mqtt_slot *slot;
+
+    if (!e->source_)
+        return false;
+    slot = mqtt_slot_find(s, identifier);
+    return slot && slot->state_ == MQTT_SLOT_PUBLISH &&
+           slot->start_ == (s->head_open_ ? s->open_ : s->mark_);
+}
+
+enum mqtt_error mqtt_engine_acknowledged(struct mqtt_engine *e,
+                                         enum mqtt_packet_type type,
+                                         uint16_t identifier, uint8_t code,
+                                         struct mqtt_event *event)
+{
+    enum mqtt_acknowledged meaning;
+
+    if (being_read(e, identifier)) /* the source is the client's until then */
+        return MQTT_LATER;
+    meaning = mqtt_session_acknowledged(e->session_, type, identifier, code);
+    if (meaning == MQTT_ACK_UNKNOWN)
+        return unknown_ack(e, type, identifier, code);
+    if (meaning == MQTT_ACK_WRONG)
+        return MQTT_ERR_ACKNOWLEDGEMENT;
+    e->healthy_ = true;
+    if (meaning == MQTT_ACK_STEP) {
+        mqtt_engine_stage_pubrels(e);
+        return MQTT_OK;
+    }
+    event->type = MQTT_EVENT_PUBLISHED;
+    event->error = MQTT_OK;
+    event->outcome = outcome_of(meaning, type, code);
+    event->reason_code = code;
+    event->packet_identifier = identifier;
     return MQTT_OK;
 }
 
@@ -113,39 +163,20 @@ enum mqtt_error mqtt_receive_ack(struct mqtt_engine *e, uint8_t first_byte,
                                  struct mqtt_reader *body,
                                  struct mqtt_event *event)
 {
-    enum mqtt_packet_type type = (enum mqtt_packet_type)(first_byte >> 4);
     uint16_t identifier;
     enum mqtt_error error = mqtt_ack_read(body, &identifier);
 
     if (error)
         return error;
-    switch (mqtt_session_acknowledged(e->session_, type, identifier)) {
-    case MQTT_ACK_UNKNOWN:
-        return unknown_ack(e, type, identifier);
-    case MQTT_ACK_WRONG:
-        return MQTT_ERR_ACKNOWLEDGEMENT;
-    case MQTT_ACK_STEP:
-        e->healthy_ = true;
-        mqtt_engine_stage_pubrels(e);
-        return MQTT_OK;
-    case MQTT_ACK_END:
-        break;
-    }
-    e->healthy_ = true;
-    event->type = MQTT_EVENT_PUBLISHED;
-    event->error = MQTT_OK;
-    event->outcome = MQTT_OUTCOME_ACKNOWLEDGED;
-    event->reason_code = 0;
-    event->packet_identifier = identifier;
-    return MQTT_OK;
+    event->properties = (struct mqtt_span){NULL, 0};
+    return mqtt_engine_acknowledged(e, (enum mqtt_packet_type)(first_byte >> 4),
+                                    identifier, 0, event);
 }
 
 /* -- SUBACK, UNSUBACK ---------------------------------------------------------- */
 
-/* Whether it answers the open request; then the request is closed. One that
- * does not is matched to nothing [3.1.1 MQTT-2.3.1-7]. */
-static bool close_request(struct mqtt_engine *e, enum mqtt_packet_type type,
-                          uint16_t identifier)
+bool mqtt_engine_close_request(struct mqtt_engine *e,
+                               enum mqtt_packet_type type, uint16_t identifier)
 {
     if (!e->request_count_ || e->request_type_ != type ||
         e->session_->reserved_identifier_ != identifier) {
@@ -167,7 +198,7 @@ enum mqtt_error mqtt_receive_suback(struct mqtt_engine *e, uint8_t first_byte,
     enum mqtt_error error = mqtt_suback_read(body, &identifier, &codes);
 
     (void)first_byte;
-    if (error || !close_request(e, MQTT_SUBSCRIBE, identifier))
+    if (error || !mqtt_engine_close_request(e, MQTT_SUBSCRIBE, identifier))
         return error;
     if (codes.size != asked)
         return MQTT_ERR_SUBACK_COUNT; /* [3.1.1 MQTT-3.8.4-5] */
@@ -185,7 +216,7 @@ enum mqtt_error mqtt_receive_unsuback(struct mqtt_engine *e, uint8_t first_byte,
     enum mqtt_error error = mqtt_ack_read(body, &identifier);
 
     (void)first_byte;
-    if (error || !close_request(e, MQTT_UNSUBSCRIBE, identifier))
+    if (error || !mqtt_engine_close_request(e, MQTT_UNSUBSCRIBE, identifier))
         return error;
     clear(event);
     event->type = (enum mqtt_event_type)MQTT_EVENT_UNSUBACK;

@@ -2,6 +2,7 @@
  * What the trace hook is told of a packet. Nothing here runs without one.
  */
 #include "engine/engine.h"
+#include "session/image.h"
 #include "session/outbox.h"
 #include "wire/length.h"
 
@@ -27,12 +28,32 @@ static struct mqtt_span read_clipped(struct mqtt_reader *r)
     return clip(text);
 }
 
+/* Property Length and properties. */
+static void skip_properties(struct mqtt_reader *r)
+{
+    uint32_t length = 0;
+    int n = mqtt_length_read(r->at, (size_t)(r->end - r->at), &length);
+
+    mqtt_read_bytes(r, n > 0 ? (size_t)n + length : 1);
+}
+
 static void decode_connect(struct mqtt_reader *r, struct mqtt_trace *t)
 {
-    mqtt_read_bytes(r, 7); /* protocol name and level */
+    uint8_t level;
+
+    mqtt_read_bytes(r, 6); /* protocol name */
+    level = mqtt_read_u8(r);
     t->code = mqtt_read_u8(r);
     mqtt_read_u16(r); /* keep alive */
+    if (level == 5)
+        skip_properties(r);
     t->text = read_clipped(r);
+}
+
+static void decode_connack(struct mqtt_reader *r, struct mqtt_trace *t)
+{
+    t->session_present = mqtt_read_u8(r) & 1;
+    t->code = mqtt_read_u8(r);
 }
 
 static void decode_publish(struct mqtt_reader *r, struct mqtt_trace *t)
@@ -42,48 +63,80 @@ static void decode_publish(struct mqtt_reader *r, struct mqtt_trace *t)
         t->packet_identifier = mqtt_read_u16(r);
 }
 
-static void decode(struct mqtt_reader *r, struct mqtt_trace *t)
+static void decode_request(struct mqtt_reader *r, struct mqtt_trace *t,
+                           bool five)
+{
+    t->packet_identifier = mqtt_read_u16(r);
+    if (five)
+        skip_properties(r);
+    t->text = read_clipped(r);
+}
+
+/* SUBACK, and UNSUBACK of 5.0. */
+static void decode_answer(struct mqtt_reader *r, struct mqtt_trace *t,
+                          bool five)
+{
+    t->packet_identifier = mqtt_read_u16(r);
+    if (five)
+        skip_properties(r);
+    t->code = mqtt_read_u8(r);
+}
+
+static void decode(struct mqtt_reader *r, struct mqtt_trace *t, bool five)
 {
     switch ((enum mqtt_packet_type)(t->first_byte >> 4)) {
     case MQTT_CONNECT:
         decode_connect(r, t);
         break;
     case MQTT_CONNACK:
-        t->session_present = mqtt_read_u8(r) & 1;
-        t->code = mqtt_read_u8(r);
+        decode_connack(r, t);
         break;
     case MQTT_PUBLISH:
         decode_publish(r, t);
         break;
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
-        t->packet_identifier = mqtt_read_u16(r);
-        t->text = read_clipped(r);
+        decode_request(r, t, five);
         break;
     case MQTT_SUBACK:
+    case MQTT_UNSUBACK:
+        decode_answer(r, t, five);
+        break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
         t->packet_identifier = mqtt_read_u16(r);
-        t->code = mqtt_read_u8(r);
-        break;
-    case MQTT_PINGREQ:
-    case MQTT_PINGRESP:
-    case MQTT_DISCONNECT:
-        break;
+        /* fall through */
     default:
-        t->packet_identifier = mqtt_read_u16(r);
+        t->code = mqtt_read_u8(r); /* 0 if there is none */
     }
+}
+
+/* A packet of `size` bytes of which so many are at hand. */
+static void tell(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+                 uint32_t available, uint32_t size)
+{
+    struct mqtt_trace t = {.at = e->now_, .sent = sent, .size = size};
+    struct mqtt_reader r = {packet + 1, packet + available, false};
+    uint32_t length;
+
+    t.first_byte = packet[0];
+    r.at += mqtt_length_read(packet + 1, available - 1, &length);
+    decode(&r, &t, mqtt_protocol_is_5(e->protocol_));
+    e->config_->trace(e->config_->context, &t);
 }
 
 void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
                        uint32_t size)
 {
-    struct mqtt_trace t = {.at = e->now_, .sent = sent, .size = size};
-    struct mqtt_reader r = {packet + 1, packet + size, false};
-    uint32_t length;
+    tell(e, sent, packet, size, size);
+}
 
-    t.first_byte = packet[0];
-    r.at += mqtt_length_read(packet + 1, size - 1, &length);
-    decode(&r, &t);
-    e->config_->trace(e->config_->context, &t);
+void mqtt_trace_composed(struct mqtt_engine *e, const uint8_t *packet,
+                         uint32_t available, uint32_t size)
+{
+    tell(e, true, packet, available, size);
 }
 
 /* The two bytes behind the topic name, wherever they lie. */
@@ -121,7 +174,8 @@ void mqtt_trace_published(struct mqtt_engine *e)
     uint32_t start, size;
 
     while (mqtt_outbox_pass(e->session_, &start, &size))
-        trace_publish(e, start, size);
+        if (mqtt_image_kind(e->session_, start) == MQTT_IMAGE_PUBLISH)
+            trace_publish(e, start, size);
 }
 
 /* Its topic name was thrown away. */

@@ -1,6 +1,6 @@
 #include "session/outbox.h"
 #include "session/slots.h"
-#include "wire/packet.h"
+#include "wire/protocol.h"
 #include "wire/ring.h"
 
 static uint32_t distance(const struct mqtt_session *s, uint32_t from,
@@ -147,6 +147,8 @@ static uint16_t less(uint16_t maximum, uint16_t taken)
 void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels)
 {
     s->quota_ = less(s->send_maximum_, pubrels);
+    if (!s->quota_ && mqtt_protocol_is_5(s->protocol_))
+        s->quota_ = 1; /* never none [5.0 MQTT-4.9.0-1] */
     s->quota_qos2_ = less(s->send_maximum_qos2_, pubrels);
 }
 
@@ -169,12 +171,18 @@ void mqtt_outbox_rewind(struct mqtt_session *s, uint32_t pin)
     s->compaction_futile_ = false;
 }
 
+/* An image that is void has no QoS. */
+static bool is_qos0(uint8_t first_byte)
+{
+    return first_byte >> 4 && !mqtt_publish_qos(first_byte);
+}
+
 uint32_t mqtt_outbox_count_qos0(const struct mqtt_session *s, uint32_t from)
 {
     uint32_t count = 0;
 
     while (from != s->tail_) {
-        if (!mqtt_publish_qos(*mqtt_ring_at(&s->ring_, from)))
+        if (is_qos0(*mqtt_ring_at(&s->ring_, from)))
             count++;
         from = mqtt_ring_add(&s->ring_, from,
                              mqtt_ring_packet_size(&s->ring_, from));

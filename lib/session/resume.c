@@ -6,7 +6,9 @@
 #include "session/received.h"
 #include "session/session.h"
 #include "session/slots.h"
+#include "session/unsettled.h"
 #include "wire/ring.h"
+#include "session/composer.h"
 
 static uint32_t from_head(const struct mqtt_session *s, uint32_t position)
 {
@@ -55,8 +57,12 @@ static uint32_t never_sent(struct mqtt_session *s)
 /* Whether a packet of QoS 0 is half sent: nobody sends the rest. */
 static bool half_sent_qos0(struct mqtt_session *s)
 {
-    return mqtt_outbox_half_sent(s) &&
-           !mqtt_publish_qos(*mqtt_ring_at(&s->ring_, s->mark_));
+    uint8_t first_byte;
+
+    if (!mqtt_outbox_half_sent(s))
+        return false;
+    first_byte = *mqtt_ring_at(&s->ring_, s->mark_);
+    return first_byte >> 4 && !mqtt_publish_qos(first_byte);
 }
 
 void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
@@ -80,6 +86,8 @@ void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
     s->pubrel_due_ = s->pubrels_.first_;
     s->reserved_identifier_ = 0;
     s->connected_ = false;
+    s->special_ = 0; /* counted anew when sending begins */
+    mqtt_unsettled_cut(&s->unsettled_);
 }
 
 static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
@@ -113,6 +121,7 @@ void mqtt_session_renew(struct mqtt_session *s,
     uint32_t pin = config->keep_qos0 ? never_sent(s) : s->tail_;
 
     mqtt_received_clear(&s->received_);
+    mqtt_unsettled_clear(&s->unsettled_);
     end_all(s, &s->pubrels_, MQTT_SLOT_UNKNOWN);
     s->pubrel_due_ = MQTT_NO_SLOT;
     if (config->republish_lost)
@@ -140,10 +149,29 @@ static uint16_t count_pubrels(const struct mqtt_session *s)
     return count;
 }
 
+static uint16_t smaller(uint16_t a, uint16_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is configured, and what the server says [5.0 MQTT-3.3.4-7]. */
+static void set_maxima(struct mqtt_session *s)
+{
+    uint16_t all = s->configured_ ? s->configured_ : UINT16_MAX;
+    uint16_t qos2 = s->configured_qos2_ ? s->configured_qos2_
+                                        : s->protocol_->send_maximum_qos2;
+
+    s->send_maximum_ = smaller(all, s->limits_.receive_maximum);
+    s->send_maximum_qos2_ = qos2 ? qos2 : UINT16_MAX;
+}
+
 void mqtt_session_begin(struct mqtt_session *s)
 {
+    if (s->composer_)
+        s->composer_->admit(s);
     if (s->statistics_)
         count_resent(s);
+    set_maxima(s);
     mqtt_outbox_reset_quota(s, count_pubrels(s));
     s->connected_ = true;
     mqtt_outbox_release(s);

@@ -6,7 +6,7 @@
 #define MQTT_SESSION_SESSION_H
 
 #include <mqttloop/client.h>
-#include "wire/packet.h"
+#include "wire/protocol.h"
 
 /* Add one to a counter, if somebody counts. */
 #define MQTT_COUNT(statistics, member)                                         \
@@ -17,21 +17,40 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory);
 
-/* See mqtt_client_publish(); whether it may be published now is known. */
+/* What is to be published. */
+struct mqtt_draft {
+    const struct mqtt_message *message;
+    struct mqtt_source *source; /* NULL: the payload is in the message */
+    bool expires;               /* the message has an expiry: */
+    uint32_t deadline_s;        /* the second at which it expires */
+};
+
+/* See mqtt_client_publish(); properties have been checked, and whether it may
+ * be published now. */
 enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
-                                     const struct mqtt_message *message,
+                                     const struct mqtt_draft *draft,
                                      uint16_t *identifier);
+
+/* What a server with these limits says to a PUBLISH of `size` bytes with this
+ * first byte: MQTT_OK, MQTT_ERR_MAXIMUM_QOS, _RETAIN_UNAVAILABLE,
+ * _MAXIMUM_PACKET_SIZE. */
+enum mqtt_error mqtt_limits_check(const struct mqtt_limits *limits,
+                                  uint8_t first_byte, uint32_t size);
+/* No limits at all. */
+void mqtt_limits_none(struct mqtt_limits *limits);
 
 /* What an acknowledgement of one of our messages meant. */
 enum mqtt_acknowledged {
-    MQTT_ACK_UNKNOWN, /* nothing: no such exchange on this connection */
-    MQTT_ACK_WRONG,   /* not of the kind that the exchange demands */
-    MQTT_ACK_STEP,    /* PUBREC: PUBREL is to be sent */
-    MQTT_ACK_END      /* the message has ended */
+    MQTT_ACK_UNKNOWN,    /* nothing: no such exchange on this connection */
+    MQTT_ACK_WRONG,      /* not of the kind that the exchange demands */
+    MQTT_ACK_STEP,       /* PUBREC: PUBREL is to be sent */
+    MQTT_ACK_END,        /* the message has ended */
+    MQTT_ACK_END_UNKNOWN /* the same; what became of it is not known */
 };
 enum mqtt_acknowledged mqtt_session_acknowledged(struct mqtt_session *s,
                                                  enum mqtt_packet_type type,
-                                                 uint16_t identifier);
+                                                 uint16_t identifier,
+                                                 uint8_t code);
 
 /* The identifier of the next PUBREL to be sent, 0: none; and that it was. */
 uint16_t mqtt_session_next_pubrel(const struct mqtt_session *s);
@@ -51,8 +70,18 @@ void mqtt_session_begin(struct mqtt_session *s);
 
 /* A message that has ended by itself: true, with its outcome; and its slot is
  * free. */
-bool mqtt_session_next_ended(struct mqtt_session *s, uint16_t *identifier,
-                             enum mqtt_outcome *outcome);
+bool mqtt_session_next_ended(struct mqtt_session *s, struct mqtt_event *event);
+
+/* It is not to be sent again, though it had been sent: the exchange is ended
+ * as the standard allows, its outcome is unknown. */
+void mqtt_session_give_up(struct mqtt_session *s, struct mqtt_slot *slot);
+
+/* Images that were put as 5.0 wants them become those of another version, with
+ * which nothing has been sent yet. What it cannot carry is left out, or ends
+ * its message. */
+void mqtt_session_change_protocol(struct mqtt_session *s,
+                                  const struct mqtt_protocol *protocol,
+                                  bool drop_unsupported);
 
 /* Whether a publish that had no room would now have it; tells once. */
 bool mqtt_session_room_again(struct mqtt_session *s);

@@ -16,13 +16,21 @@ enum mqtt_slot_state {
     MQTT_SLOT_PUBLISH, /* its image is in the outbox */
     MQTT_SLOT_PUBREL,  /* PUBREC came; PUBREL is to be sent */
     MQTT_SLOT_PUBCOMP, /* PUBREL was sent on this connection */
-    MQTT_SLOT_LOST,    /* ended, to be reported */
-    MQTT_SLOT_UNKNOWN  /* ended, to be reported */
+    /* Ended, to be reported: */
+    MQTT_SLOT_LOST,
+    MQTT_SLOT_UNKNOWN,
+    MQTT_SLOT_EXPIRED,
+    MQTT_SLOT_FORBIDDEN_QOS,
+    MQTT_SLOT_FORBIDDEN_RETAIN,
+    MQTT_SLOT_FORBIDDEN_SIZE,
+    MQTT_SLOT_NOT_CARRIED, /* properties, by 3.1.1 */
+    MQTT_SLOT_BROKEN       /* its source could not be read */
 };
 
 enum {
-    MQTT_SLOT_QOS2 = 1, /* else QoS 1 */
-    MQTT_SLOT_SENT = 2  /* a byte of it left on an earlier connection */
+    MQTT_SLOT_QOS2 = 1,    /* else QoS 1 */
+    MQTT_SLOT_SENT = 2,    /* a byte of it left on an earlier connection */
+    MQTT_SLOT_GIVEN_UP = 4 /* PUBREL without PUBREC: its outcome is unknown */
 };
 
 /* A slot with a new identifier, at the end of publishes_; NULL: none free. */

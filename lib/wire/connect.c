@@ -26,14 +26,13 @@ static bool will_valid(const struct mqtt_message *will)
            (will->payload.data || !will->payload.size);
 }
 
-enum mqtt_error mqtt_connect_check(const struct mqtt_connect_options *options)
+enum mqtt_error
+mqtt_connect_check_shared(const struct mqtt_connect_options *options)
 {
-    if (!text_valid(options->client_identifier) ||
-        (!options->client_identifier.size && !options->clean_start))
-        return MQTT_ERR_CLIENT_IDENTIFIER; /* [3.1.1 MQTT-3.1.3-7] */
-    if (!text_valid(options->user_name) ||
-        (options->password.data && !options->user_name.data))
-        return MQTT_ERR_USER_NAME; /* [3.1.1 MQTT-3.1.2-22] */
+    if (!text_valid(options->client_identifier))
+        return MQTT_ERR_CLIENT_IDENTIFIER;
+    if (!text_valid(options->user_name))
+        return MQTT_ERR_USER_NAME;
     if (options->password.size > 65535 ||
         (options->password.size && !options->password.data))
         return MQTT_ERR_PASSWORD;
@@ -43,6 +42,15 @@ enum mqtt_error mqtt_connect_check(const struct mqtt_connect_options *options)
         options->keep_alive_s != MQTT_KEEP_ALIVE_OFF)
         return MQTT_ERR_ARGUMENT;
     return MQTT_OK;
+}
+
+enum mqtt_error mqtt_connect_check(const struct mqtt_connect_options *options)
+{
+    if (!options->client_identifier.size && !options->clean_start)
+        return MQTT_ERR_CLIENT_IDENTIFIER; /* [3.1.1 MQTT-3.1.3-7] */
+    if (options->password.data && !options->user_name.data)
+        return MQTT_ERR_USER_NAME; /* [3.1.1 MQTT-3.1.2-22] */
+    return mqtt_connect_check_shared(options);
 }
 
 uint16_t mqtt_connect_keep_alive(const struct mqtt_connect_options *options)
@@ -58,7 +66,7 @@ static uint32_t text_size(struct mqtt_span text)
     return text.data ? 2 + (uint32_t)text.size : 0;
 }
 
-static uint32_t connect_length(const struct mqtt_connect_options *options)
+uint32_t mqtt_connect_length(const struct mqtt_connect_options *options)
 {
     uint32_t length = 10 + 2 + (uint32_t)options->client_identifier.size;
 
@@ -69,10 +77,12 @@ static uint32_t connect_length(const struct mqtt_connect_options *options)
            text_size(options->password);
 }
 
-uint32_t mqtt_connect_size(const struct mqtt_connect_options *options)
+uint32_t mqtt_connect_size(const struct mqtt_connect_options *options,
+                           const struct mqtt_announced *announced)
 {
-    uint32_t length = connect_length(options);
+    uint32_t length = mqtt_connect_length(options);
 
+    (void)announced;
     return 1 + mqtt_length_size(length) + length;
 }
 
@@ -91,35 +101,43 @@ static unsigned connect_flags(const struct mqtt_connect_options *options)
     return flags;
 }
 
-static void write_head(struct mqtt_writer *w,
-                       const struct mqtt_connect_options *options)
+void mqtt_connect_write_head(struct mqtt_writer *w,
+                             const struct mqtt_connect_options *options,
+                             uint8_t level, uint32_t length)
 {
     static const struct mqtt_span name = MQTT_TEXT("MQTT");
-    uint8_t length[4];
 
     mqtt_write_u8(w, mqtt_first_byte(MQTT_CONNECT));
-    mqtt_write_bytes(w, length,
-                     mqtt_length_write(length, connect_length(options)));
+    mqtt_write_length(w, length);
     mqtt_write_text(w, name);
-    mqtt_write_u8(w, PROTOCOL_LEVEL);
+    mqtt_write_u8(w, level);
     mqtt_write_u8(w, connect_flags(options));
     mqtt_write_u16(w, mqtt_connect_keep_alive(options));
 }
 
-void mqtt_connect_write(struct mqtt_writer *w,
-                        const struct mqtt_connect_options *options)
+void mqtt_connect_write_login(struct mqtt_writer *w,
+                              const struct mqtt_connect_options *options)
 {
+    if (options->user_name.data)
+        mqtt_write_text(w, options->user_name);
+    if (options->password.data)
+        mqtt_write_text(w, options->password);
+}
+
+void mqtt_connect_write(struct mqtt_writer *w,
+                        const struct mqtt_connect_options *options,
+                        const struct mqtt_announced *announced)
+{
+    (void)announced;
     /* In this order [3.1.1 MQTT-3.1.3-1]. */
-    write_head(w, options);
+    mqtt_connect_write_head(w, options, PROTOCOL_LEVEL,
+                            mqtt_connect_length(options));
     mqtt_write_text(w, options->client_identifier);
     if (options->will) {
         mqtt_write_text(w, options->will->topic_name);
         mqtt_write_text(w, options->will->payload);
     }
-    if (options->user_name.data)
-        mqtt_write_text(w, options->user_name);
-    if (options->password.data)
-        mqtt_write_text(w, options->password);
+    mqtt_connect_write_login(w, options);
 }
 
 enum mqtt_error mqtt_connack_read(struct mqtt_reader *r, bool *session_present,

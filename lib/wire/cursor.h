@@ -7,6 +7,7 @@
 
 #include <mqttloop/types.h>
 #include <string.h>
+#include "wire/length.h"
 
 struct mqtt_reader {
     const uint8_t *at, *end;
@@ -46,6 +47,22 @@ static inline uint16_t mqtt_read_u16(struct mqtt_reader *r)
     return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
 }
 
+static inline uint32_t mqtt_read_u32(struct mqtt_reader *r)
+{
+    uint32_t high = mqtt_read_u16(r);
+
+    return high << 16 | mqtt_read_u16(r);
+}
+
+/* A string or binary data behind its length; absent when it is not there. */
+static inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
+{
+    struct mqtt_span text = {NULL, mqtt_read_u16(r)};
+
+    text.data = mqtt_read_bytes(r, text.size);
+    return text;
+}
+
 static inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
                                     size_t size)
 {
@@ -71,6 +88,20 @@ static inline void mqtt_write_u16(struct mqtt_writer *w, unsigned value)
     uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
 
     mqtt_write_bytes(w, bytes, 2);
+}
+
+static inline void mqtt_write_u32(struct mqtt_writer *w, uint32_t value)
+{
+    mqtt_write_u16(w, (unsigned)(value >> 16));
+    mqtt_write_u16(w, (unsigned)(value & 0xffff));
+}
+
+/* A variable byte integer, at most MQTT_LENGTH_MAX. */
+static inline void mqtt_write_length(struct mqtt_writer *w, uint32_t value)
+{
+    uint8_t bytes[4];
+
+    mqtt_write_bytes(w, bytes, mqtt_length_write(bytes, value));
 }
 
 static inline void mqtt_write_text(struct mqtt_writer *w, struct mqtt_span text)

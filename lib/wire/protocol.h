@@ -8,6 +8,7 @@
 #include "wire/packet.h"
 
 struct mqtt_engine;
+struct mqtt_composer;
 
 /* The packet could not be answered now, since control memory is full: it is
  * to be handled again when that has drained. */
@@ -25,18 +26,91 @@ struct mqtt_protocol {
     /* By packet type; NULL: no packet that a server may send. */
     mqtt_receive_function *receive[16];
     enum mqtt_error (*connect_check)(const struct mqtt_connect_options *);
-    uint32_t (*connect_size)(const struct mqtt_connect_options *);
+    uint32_t (*connect_size)(const struct mqtt_connect_options *,
+                             const struct mqtt_announced *);
     void (*connect_write)(struct mqtt_writer *,
-                          const struct mqtt_connect_options *);
-    uint32_t (*publish_length)(const struct mqtt_message *);
-    void (*publish_put)(struct mqtt_ring_cursor *, const struct mqtt_message *,
-                        uint16_t identifier, uint32_t length);
-    uint32_t (*request_entry_size)(enum mqtt_packet_type,
-                                   const struct mqtt_subscription *);
+                          const struct mqtt_connect_options *,
+                          const struct mqtt_announced *);
+    /* What mqtt_message has in this version only; NULL: nothing. */
+    enum mqtt_error (*publish_check)(const struct mqtt_message *);
+    /* Its Message Expiry Interval; false: it has none. Whether its payload is
+     * said to be UTF-8 and is not. Whether it names a Subscription Identifier,
+     * 0: any. All NULL without 5.0. */
+    bool (*expiry)(const struct mqtt_message *, uint32_t *interval_s);
+    bool (*malformed)(const struct mqtt_message *);
+    bool (*named)(const struct mqtt_message *, uint32_t identifier);
+    /* What stands between fixed header and payload. */
+    uint32_t (*publish_head_size)(const struct mqtt_message *);
+    void (*publish_head_put)(struct mqtt_ring_cursor *,
+                             const struct mqtt_message *, uint16_t identifier,
+                             uint32_t deadline_s);
+    /* NULL: nothing can be subscribed to. */
+    enum mqtt_error (*subscription_check)(const struct mqtt_subscription *);
+    uint32_t (*request_head_size)(enum mqtt_packet_type,
+                                  const struct mqtt_subscription *first,
+                                  bool identifiers);
+    void (*request_head)(struct mqtt_writer *, enum mqtt_packet_type,
+                         const struct mqtt_subscription *first,
+                         bool identifiers);
     void (*request_entry)(struct mqtt_writer *, enum mqtt_packet_type,
                           const struct mqtt_subscription *);
+    /* Into MQTT_ACK_MAX bytes; how many it took. */
+    uint32_t (*ack_write)(uint8_t *out, enum mqtt_packet_type,
+                          uint16_t identifier, uint8_t code);
+    /* DISCONNECT with this code and these properties, as far as `limit` bytes
+     * take it; how many it took. NULL: the packet has neither. */
+    uint32_t (*disconnect_write)(uint8_t *out, uint32_t limit, uint8_t code,
+                                 struct mqtt_span properties);
+    /* See mqtt_disconnect_with(); `ended`: whether CONNECT said that the
+     * session ends with the connection; *ends: whether it does, which may
+     * change. */
+    enum mqtt_error (*disconnect_check)(const struct mqtt_disconnect_options *,
+                                        bool ended, bool *ends);
+    /* The client identifier that CONNACK assigns; false: none. */
+    bool (*assigned)(struct mqtt_span properties,
+                     struct mqtt_span *client_identifier);
+    /* The reason code of DISCONNECT after an error; 0: none is sent. NULL:
+     * never one. */
+    uint8_t (*why)(enum mqtt_error);
+    /* CONNECT is about to leave: what it says, for what will come. May be
+     * NULL. */
+    void (*expect)(struct mqtt_engine *, const struct mqtt_connect_options *);
+    /* For images that do not lie in the outbox as they go over the wire; NULL:
+     * there are none but by mqtt_publish_stream(). */
+    const struct mqtt_composer *composer;
+    /* What is done about messages larger than the input memory, unless the
+     * configuration says otherwise; NULL: they end the connection. */
+    const struct mqtt_large *large;
+    uint16_t send_maximum_qos2; /* unless configured; 0: any number */
+    uint8_t level;              /* 4 or 5, as in CONNECT */
+    uint8_t maximum_qos;
     /* A clean start also ends the session with the connection. */
     bool clean_ends_session;
 };
+
+/* Whether it has properties and reason codes. */
+static inline bool mqtt_protocol_is_5(const struct mqtt_protocol *protocol)
+{
+    return protocol->level == 5;
+}
+
+/* Seconds as CONNECT says them in 5.0; see mqtt_connect_options. */
+static inline uint32_t
+mqtt_session_expiry_wanted(const struct mqtt_connect_options *options)
+{
+    if (options->session_expiry_s == MQTT_SESSION_EXPIRY_AT_ONCE)
+        return 0;
+    if (!options->session_expiry_s && !options->clean_start)
+        return UINT32_MAX;
+    return options->session_expiry_s;
+}
+
+/* Whether the session is to end with its connection. */
+static inline bool mqtt_session_ends(const struct mqtt_protocol *protocol,
+                                     const struct mqtt_connect_options *options)
+{
+    return protocol->clean_ends_session ? options->clean_start
+                                        : !mqtt_session_expiry_wanted(options);
+}
 
 #endif

@@ -1,41 +1,27 @@
 #include "wire/length.h"
 #include "wire/packet.h"
 
-uint32_t mqtt_publish_length(const struct mqtt_message *message)
+uint32_t mqtt_publish_head_size(const struct mqtt_message *message)
 {
-    /* Checked by parts, so that no sum can wrap. */
-    if (message->payload.size > MQTT_LENGTH_MAX)
-        return MQTT_LENGTH_MAX + 1;
-    return 2 + (uint32_t)message->topic_name.size + (message->qos ? 2u : 0u) +
-           (uint32_t)message->payload.size;
+    return 2 + (uint32_t)message->topic_name.size + (message->qos ? 2u : 0u);
 }
 
-static unsigned first_byte(const struct mqtt_message *message)
+void mqtt_publish_head_put(struct mqtt_ring_cursor *cursor,
+                           const struct mqtt_message *message,
+                           uint16_t identifier, uint32_t deadline_s)
 {
-    return (unsigned)MQTT_PUBLISH << 4 | (unsigned)message->qos << 1 |
-           (message->retain ? MQTT_FLAG_RETAIN : 0u);
-}
+    uint8_t bytes[2];
 
-void mqtt_publish_put(struct mqtt_ring_cursor *cursor,
-                      const struct mqtt_message *message, uint16_t identifier,
-                      uint32_t length)
-{
-    uint8_t head[7];
-    unsigned n = 1;
-
-    head[0] = (uint8_t)first_byte(message);
-    n += mqtt_length_write(head + n, length);
-    head[n++] = (uint8_t)(message->topic_name.size >> 8);
-    head[n++] = (uint8_t)message->topic_name.size;
-    mqtt_ring_put(cursor, head, n);
+    (void)deadline_s;
+    bytes[0] = (uint8_t)(message->topic_name.size >> 8);
+    bytes[1] = (uint8_t)message->topic_name.size;
+    mqtt_ring_put(cursor, bytes, 2);
     mqtt_ring_put(cursor, message->topic_name.data, message->topic_name.size);
-    if (message->qos) {
-        head[0] = (uint8_t)(identifier >> 8);
-        head[1] = (uint8_t)identifier;
-        mqtt_ring_put(cursor, head, 2);
-    }
-    if (message->payload.size)
-        mqtt_ring_put(cursor, message->payload.data, message->payload.size);
+    if (!message->qos)
+        return;
+    bytes[0] = (uint8_t)(identifier >> 8);
+    bytes[1] = (uint8_t)identifier;
+    mqtt_ring_put(cursor, bytes, 2);
 }
 
 /* By hand, not by the cursor: this is done for each message that comes, and
@@ -62,5 +48,9 @@ enum mqtt_error mqtt_publish_read(struct mqtt_reader *r, uint8_t first,
     message->qos = (enum mqtt_qos)qos;
     message->retain = first & MQTT_FLAG_RETAIN;
     message->dup = (first & MQTT_FLAG_DUP) != 0;
+    message->properties = (struct mqtt_span){NULL, 0};
+    message->settle_handle = 0;
+    message->payload_offset = 0;
+    message->payload_size = (uint32_t)(size - head);
     return MQTT_OK;
 }

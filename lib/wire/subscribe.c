@@ -1,6 +1,20 @@
 #include "wire/length.h"
 #include "wire/packet.h"
 
+enum mqtt_error
+mqtt_subscription_check(const struct mqtt_subscription *subscription)
+{
+    if (!mqtt_topic_filter_valid(subscription->topic_filter))
+        return MQTT_ERR_TOPIC_FILTER;
+    if (subscription->maximum_qos > MQTT_QOS_2)
+        return MQTT_ERR_QOS;
+    if (subscription->no_local || subscription->retain_as_published ||
+        subscription->retain_handling || subscription->identifier ||
+        subscription->properties.size)
+        return MQTT_ERR_PROTOCOL_VERSION;
+    return MQTT_OK;
+}
+
 uint32_t mqtt_request_entry_size(enum mqtt_packet_type type,
                                  const struct mqtt_subscription *subscription)
 {
@@ -8,19 +22,36 @@ uint32_t mqtt_request_entry_size(enum mqtt_packet_type type,
            (type == MQTT_SUBSCRIBE ? 1u : 0u);
 }
 
-uint32_t mqtt_request_size(uint32_t entries)
+uint32_t mqtt_request_size(uint32_t content)
 {
-    return 1 + mqtt_length_size(2 + entries) + 2 + entries;
+    return 1 + mqtt_length_size(2 + content) + 2 + content;
 }
 
 void mqtt_request_begin(struct mqtt_writer *w, enum mqtt_packet_type type,
-                        uint16_t identifier, uint32_t entries)
+                        uint16_t identifier, uint32_t content)
 {
-    uint8_t length[4];
-
     mqtt_write_u8(w, mqtt_first_byte(type));
-    mqtt_write_bytes(w, length, mqtt_length_write(length, 2 + entries));
+    mqtt_write_length(w, 2 + content);
     mqtt_write_u16(w, identifier);
+}
+
+uint32_t mqtt_request_head_size(enum mqtt_packet_type type,
+                                const struct mqtt_subscription *first,
+                                bool identifiers)
+{
+    (void)type;
+    (void)first;
+    (void)identifiers;
+    return 0;
+}
+
+void mqtt_request_head(struct mqtt_writer *w, enum mqtt_packet_type type,
+                       const struct mqtt_subscription *first, bool identifiers)
+{
+    (void)w;
+    (void)type;
+    (void)first;
+    (void)identifiers;
 }
 
 void mqtt_request_entry(struct mqtt_writer *w, enum mqtt_packet_type type,

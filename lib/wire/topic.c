@@ -85,13 +85,19 @@ static bool wildcard_placed(const uint8_t *filter, size_t size, size_t i)
 #define SHARE "$share/"
 #define SHARE_SIZE (sizeof SHARE - 1)
 
+bool mqtt_topic_shared(struct mqtt_span filter)
+{
+    return filter.size >= SHARE_SIZE &&
+           memcmp(filter.data, SHARE, SHARE_SIZE) == 0;
+}
+
 /* What follows "$share/group/"; the whole filter if it is none such. */
 static struct mqtt_span without_share(struct mqtt_span filter)
 {
     const uint8_t *at = filter.data;
     struct mqtt_span rest = filter;
 
-    if (filter.size < SHARE_SIZE || memcmp(at, SHARE, SHARE_SIZE) != 0)
+    if (!mqtt_topic_shared(filter))
         return filter;
     for (size_t i = SHARE_SIZE; i < filter.size; i++) {
         if (at[i] != '/')
@@ -101,6 +107,19 @@ static struct mqtt_span without_share(struct mqtt_span filter)
         return rest;
     }
     return filter;
+}
+
+/* Whether a filter that begins with "$share/" has a group without wildcard, and
+ * a filter behind it [5.0 MQTT-4.8.2-1], [5.0 MQTT-4.8.2-2]. */
+static bool share_valid(struct mqtt_span filter)
+{
+    struct mqtt_span rest = without_share(filter), group;
+
+    if (rest.size == filter.size || !rest.size)
+        return false;
+    group.data = (const uint8_t *)filter.data + SHARE_SIZE;
+    group.size = filter.size - rest.size - SHARE_SIZE - 1;
+    return group.size && !has_wildcard(group);
 }
 
 bool mqtt_topic_filter_valid(struct mqtt_span filter)
@@ -113,7 +132,7 @@ bool mqtt_topic_filter_valid(struct mqtt_span filter)
         if ((at[i] == '+' || at[i] == '#') &&
             !wildcard_placed(at, filter.size, i))
             return false;
-    return true;
+    return !mqtt_topic_shared(filter) || share_valid(filter);
 }
 
 /* Past the end of the level that begins at `i`. */

@@ -8,6 +8,9 @@
 #include <mqttloop/client.h>
 #include <string.h>
 
+/* Whether it begins with "$share/" [5.0, section 4.8.2]. */
+bool mqtt_topic_shared(struct mqtt_span topic_filter);
+
 /* `topic_filter` is valid, and its bytes stay. */
 void mqtt_topic_prepare(struct mqtt_topic_pattern *pattern,
                         struct mqtt_span topic_filter);

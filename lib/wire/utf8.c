@@ -36,15 +36,13 @@ static unsigned sequence(const uint8_t *at, size_t left)
     return code >= 0xd800 && code <= 0xdfff ? 0 : size;
 }
 
-bool mqtt_utf8_valid(struct mqtt_span text)
+static bool all_valid(struct mqtt_span text, bool nul_too)
 {
     const uint8_t *at = text.data;
     size_t left = text.size;
 
-    if (left > 65535)
-        return false;
     while (left) {
-        unsigned size = sequence(at, left);
+        unsigned size = nul_too && !at[0] ? 1 : sequence(at, left);
 
         if (!size)
             return false;
@@ -52,4 +50,14 @@ bool mqtt_utf8_valid(struct mqtt_span text)
         left -= size;
     }
     return true;
+}
+
+bool mqtt_utf8_valid(struct mqtt_span text)
+{
+    return text.size <= 65535 && all_valid(text, false);
+}
+
+bool mqtt_utf8_payload_valid(struct mqtt_span payload)
+{
+    return all_valid(payload, true);
 }

@@ -12,4 +12,8 @@
  */
 bool mqtt_utf8_valid(struct mqtt_span text);
 
+/* The same of a payload, which may be longer and have U+0000
+ * [5.0, section 3.3.2.3.2]. */
+bool mqtt_utf8_payload_valid(struct mqtt_span payload);
+
 #endif

@@ -13,10 +13,15 @@
 #define CONTROL_SIZE 4096
 #define INPUT_SIZE 65536
 #define RECEIVED_BITS_SIZE 8192
+#define UNSETTLED_COUNT 256
+#define ALIAS_COUNT 16
+#define ALIAS_NAME_SIZE 256
+#define IDENTIFIER_SIZE 128
 
 /* No field of CONNECT is longer, and there are five. What is beyond these,
  * mqtt_client_init() refuses. */
 #define LARGEST_FIELD 65535
+#define LARGEST_PROPERTIES 268435455
 #define LARGEST_CONNECT (17 + 5 * (2 + LARGEST_FIELD))
 
 /* Beyond these mqtt_client_init() refuses anyway, and sums cannot overflow. */
@@ -51,17 +56,23 @@ static void *place(struct layout *layout, size_t size)
 
 /* ---- copies of the configuration ----------------------------------------- */
 
-static struct mqtt_span copy_span(struct layout *layout, struct mqtt_span from)
+static struct mqtt_span copy_bytes(struct layout *layout, struct mqtt_span from,
+                                   size_t largest)
 {
     void *to;
 
-    if (!from.data || from.size > LARGEST_FIELD)
+    if (!from.data || from.size > largest)
         return from;
     to = place(layout, from.size);
     if (!to)
         return from;
     memcpy(to, from.data, from.size);
     return (struct mqtt_span){to, from.size};
+}
+
+static struct mqtt_span copy_span(struct layout *layout, struct mqtt_span from)
+{
+    return copy_bytes(layout, from, LARGEST_FIELD);
 }
 
 static const char *copy_text(struct layout *layout, const char *text)
@@ -96,11 +107,14 @@ static void copy_connect(struct layout *layout, struct mqtt_message *will,
     options->client_identifier = copy_span(layout, options->client_identifier);
     options->user_name = copy_span(layout, options->user_name);
     options->password = copy_span(layout, options->password);
+    options->properties =
+        copy_bytes(layout, options->properties, LARGEST_PROPERTIES);
     if (!options->will)
         return;
     *will = *options->will;
     will->topic_name = copy_span(layout, will->topic_name);
     will->payload = copy_span(layout, will->payload);
+    will->properties = copy_bytes(layout, will->properties, LARGEST_PROPERTIES);
     options->will = will;
 }
 
@@ -137,18 +151,26 @@ static void copy_config(struct layout *layout, struct host *host,
 
 /* ---- memory for the client ----------------------------------------------- */
 
-/* [3.1.1, section 3.1]: fixed header, variable header, each field's length. */
+/* What 5.0 has besides: lengths of properties, and what a client says of its
+ * memory. */
+#define ANNOUNCED_SIZE (4 + 5 + 3 + 5 + 3 + 4)
+
+/* [3.1.1, section 3.1]: fixed header, variable header, each field's length. A
+ * client identifier may be assigned later. */
 static size_t connect_size(const struct mqtt_connect_options *options)
 {
-    size_t size = 5 + 10 + 2 + options->client_identifier.size;
+    size_t size = 5 + 10 + ANNOUNCED_SIZE + options->properties.size + 2;
+
+    size += options->client_identifier.size ? options->client_identifier.size
+                                            : IDENTIFIER_SIZE;
 
     if (options->user_name.data)
         size += 2 + options->user_name.size;
     if (options->password.data)
         size += 2 + options->password.size;
     if (options->will)
-        size +=
-            4 + options->will->topic_name.size + options->will->payload.size;
+        size += 4 + options->will->topic_name.size +
+                options->will->payload.size + options->will->properties.size;
     return size;
 }
 
@@ -172,6 +194,14 @@ static void choose_sizes(struct mqtt_memory *memory,
     memory->slot_count = or_default(sizes->slots, SLOT_COUNT);
     memory->input_size = or_default(sizes->input, INPUT_SIZE);
     memory->control_size = or_default(sizes->control, control);
+    memory->identifier_size = IDENTIFIER_SIZE;
+    if (config->settle == MQTT_SETTLE_BY_CALL)
+        memory->unsettled_count = or_default(sizes->unsettled, UNSETTLED_COUNT);
+    if (config->no_topic_aliases)
+        return;
+    memory->alias_topic_count = or_default(sizes->aliases, ALIAS_COUNT);
+    memory->alias_name_count = memory->alias_topic_count;
+    memory->alias_names_size = memory->alias_name_count * ALIAS_NAME_SIZE;
 }
 
 static bool are_sizes_possible(const struct mqtt_memory *memory)
@@ -179,6 +209,8 @@ static bool are_sizes_possible(const struct mqtt_memory *memory)
     return memory->outbox_size <= LARGEST_SIZE &&
            memory->slot_count <= MOST_SLOTS &&
            memory->input_size <= LARGEST_SIZE &&
+           memory->unsettled_count <= UINT16_MAX &&
+           memory->alias_topic_count <= UINT16_MAX &&
            memory->control_size <= LARGEST_SIZE;
 }
 
@@ -189,6 +221,12 @@ static void place_memory(struct layout *layout, struct mqtt_memory *memory)
     memory->slots = place(layout, memory->slot_count * sizeof *memory->slots);
     memory->outbox = place(layout, memory->outbox_size);
     memory->input = place(layout, memory->input_size);
+    memory->identifier = place(layout, memory->identifier_size);
+    memory->unsettled =
+        place(layout, memory->unsettled_count * sizeof *memory->unsettled);
+    memory->alias_topics =
+        place(layout, memory->alias_topic_count * sizeof *memory->alias_topics);
+    memory->alias_names = place(layout, memory->alias_names_size);
     memory->received_bits = place(layout, RECEIVED_BITS_SIZE);
 }
 

@@ -32,10 +32,9 @@ static int end(void **state)
 
 static void test_loop_waits_no_longer_than_asked(void **state)
 {
-    struct station *s = station_new(&driving_loop, broker.port);
+    struct station *s = station_new(*state, broker.port);
     uint64_t before;
 
-    (void)state;
     while (mqtt_loop(s->client, 0) > 0)
         ;
     before = milliseconds();
@@ -49,10 +48,9 @@ static void test_loop_waits_no_longer_than_asked(void **state)
 
 static void test_loop_does_not_sleep_past_a_deadline(void **state)
 {
-    struct station *s = station_draft(&driving_loop, free_port());
+    struct station *s = station_draft(*state, free_port());
     uint64_t before = milliseconds();
 
-    (void)state;
     station_open(s);
     assert_int_equal(mqtt_connect(s->client), MQTT_OK);
     while (s->disconnected < 4)
@@ -63,9 +61,8 @@ static void test_loop_does_not_sleep_past_a_deadline(void **state)
 
 static void test_loop_counts_what_it_handled(void **state)
 {
-    struct station *s = station_new(&driving_loop, broker.port);
+    struct station *s = station_new(*state, broker.port);
 
-    (void)state;
     station_publish(s, "a", "x", MQTT_QOS_1, false);
     assert_true(mqtt_loop(s->client, 1000) > 0);
     station_free(s);
@@ -74,10 +71,9 @@ static void test_loop_counts_what_it_handled(void **state)
 /* A program with a wait of its own asks with no time at all. */
 static void test_loop_without_time_connects(void **state)
 {
-    struct station *s = station_draft(&driving_loop, broker.port);
+    struct station *s = station_draft(*state, broker.port);
     uint64_t until = milliseconds() + PATIENCE_MS;
 
-    (void)state;
     station_open(s);
     assert_int_equal(mqtt_connect(s->client), MQTT_OK);
     while (!s->connected) {
@@ -90,9 +86,8 @@ static void test_loop_without_time_connects(void **state)
 
 static void test_loop_may_be_called_when_not_connected(void **state)
 {
-    struct station *s = station_draft(&driving_loop, broker.port);
+    struct station *s = station_draft(*state, broker.port);
 
-    (void)state;
     station_open(s);
     for (int i = 0; i < 3; i++)
         assert_int_equal(mqtt_loop(s->client, 1), 0);
@@ -106,12 +101,11 @@ static void nothing(int signal)
 
 static void test_a_signal_interrupts(void **state)
 {
-    struct station *s = station_new(&driving_loop, broker.port);
+    struct station *s = station_new(*state, broker.port);
     struct sigaction action = {.sa_handler = nothing}, before;
     struct itimerval soon = {{0, 0}, {0, 50000}};
     int result;
 
-    (void)state;
     while (mqtt_loop(s->client, 0) > 0)
         ;
     assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
@@ -165,10 +159,9 @@ static void free_inside(struct mqtt_client *client,
 
 static void test_a_callback_frees_the_client(void **state)
 {
-    struct station *s = station_new(&driving_loop, broker.port);
+    struct station *s = station_new(*state, broker.port);
     int result;
 
-    (void)state;
     s->subscription.on_message = free_inside;
     station_subscribe(s, s->identifier, MQTT_QOS_0);
     station_publish(s, s->identifier, "x", MQTT_QOS_0, false);
@@ -183,9 +176,8 @@ static void test_a_callback_frees_the_client(void **state)
 #ifdef WITH_LIBEV
 static void test_a_callback_frees_the_client_under_libev(void **state)
 {
-    struct station *s = station_new(&driving_libev, broker.port);
+    struct station *s = station_new(*state, broker.port);
 
-    (void)state;
     freed = false;
     s->subscription.on_message = free_inside;
     station_subscribe(s, s->identifier, MQTT_QOS_0);
@@ -199,9 +191,8 @@ static void test_a_callback_frees_the_client_under_libev(void **state)
 
 static void test_an_attached_client_is_not_for_loop(void **state)
 {
-    struct station *s = station_new(&driving_libev, broker.port);
+    struct station *s = station_new(*state, broker.port);
 
-    (void)state;
     assert_int_equal(mqtt_loop(s->client, 0), MQTT_ERR_ATTACHED);
     station_free(s);
 }
@@ -218,11 +209,10 @@ static void test_a_null_loop_or_client_is_refused(void **state)
 /* In whatever state: while opening, connected, with bytes on their way. */
 static void test_drivings_may_change_at_any_time(void **state)
 {
-    struct station *s = station_draft(&driving_libev, broker.port);
+    struct station *s = station_draft(*state, broker.port);
     uint64_t until = milliseconds() + PATIENCE_MS;
     unsigned published = 0;
 
-    (void)state;
     station_open(s);
     assert_int_equal(mqtt_connect(s->client), MQTT_OK);
     while (s->acknowledged < 100) {
@@ -242,27 +232,24 @@ static void test_drivings_may_change_at_any_time(void **state)
 }
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loop_waits_no_longer_than_asked),
-        cmocka_unit_test(test_loop_does_not_sleep_past_a_deadline),
-        cmocka_unit_test(test_loop_counts_what_it_handled),
-        cmocka_unit_test(test_loop_without_time_connects),
-        cmocka_unit_test(test_loop_may_be_called_when_not_connected),
-        cmocka_unit_test(test_a_signal_interrupts),
-        cmocka_unit_test(test_a_callback_frees_the_client),
-        cmocka_unit_test_prestate(test_loop_inside_a_callback_is_refused,
-                                  (void *)(uintptr_t)&driving_loop),
+        only_under(test_loop_waits_no_longer_than_asked, driving_loop),
+        only_under(test_loop_does_not_sleep_past_a_deadline, driving_loop),
+        only_under(test_loop_counts_what_it_handled, driving_loop),
+        only_under(test_loop_without_time_connects, driving_loop),
+        only_under(test_loop_may_be_called_when_not_connected, driving_loop),
+        only_under(test_a_signal_interrupts, driving_loop),
+        only_under(test_a_callback_frees_the_client, driving_loop),
+        cmocka_unit_test(test_loop_inside_a_callback_is_refused),
 #ifdef WITH_LIBEV
-        cmocka_unit_test_prestate(test_loop_inside_a_callback_is_refused,
-                                  (void *)(uintptr_t)&driving_libev),
-        cmocka_unit_test(test_a_callback_frees_the_client_under_libev),
-        cmocka_unit_test(test_an_attached_client_is_not_for_loop),
-        cmocka_unit_test(test_a_null_loop_or_client_is_refused),
-        cmocka_unit_test(test_drivings_may_change_at_any_time),
+        only_under(test_a_callback_frees_the_client_under_libev, driving_libev),
+        only_under(test_an_attached_client_is_not_for_loop, driving_libev),
+        only_under(test_a_null_loop_or_client_is_refused, driving_libev),
+        only_under(test_drivings_may_change_at_any_time, driving_libev),
 #endif
     };
 
-    return cmocka_run_group_tests_name("loop", tests, begin, end);
+    return station_run(argc, argv, "loop", tests, begin, end);
 }

@@ -25,10 +25,10 @@ static int end(void **state)
 
 /* ---- addresses ----------------------------------------------------------- */
 
-static void round_trip(const struct driving *driving, const char *address,
+static void round_trip(const struct way *way, const char *address,
                        uint16_t port)
 {
-    struct station *s = station_draft(driving, port);
+    struct station *s = station_draft(way, port);
 
     snprintf(s->address, sizeof(s->address), "%s", address);
     station_open(s);
@@ -69,10 +69,10 @@ static void test_a_name(void **state)
 
 /* ---- failures ------------------------------------------------------------ */
 
-static struct station *failing(const struct driving *driving,
-                               const char *address, uint16_t port)
+static struct station *failing(const struct way *way, const char *address,
+                               uint16_t port)
 {
-    struct station *s = station_draft(driving, port);
+    struct station *s = station_draft(way, port);
 
     snprintf(s->address, sizeof(s->address), "%s", address);
     s->config.open_timeout_ms = 3000;
@@ -171,10 +171,9 @@ static int lift_limit(void **state)
     return setrlimit(RLIMIT_NOFILE, &limit_before);
 }
 
-static void without_descriptors(const struct driving *driving,
-                                const char *address)
+static void without_descriptors(const struct way *way, const char *address)
 {
-    struct station *s = station_draft(driving, broker.port);
+    struct station *s = station_draft(way, broker.port);
     int taken[DESCRIPTORS];
     size_t count = 0;
 
@@ -266,7 +265,7 @@ static void test_a_process_with_few_descriptors_waits(void **state)
     station_free(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_ipv4_address),
@@ -289,5 +288,5 @@ int main(void)
         cmocka_unit_test(test_keep_alive_keeps_alive),
     };
 
-    return station_run("network", tests, begin, end);
+    return station_run(argc, argv, "network", tests, begin, end);
 }

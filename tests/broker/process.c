@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -197,9 +198,10 @@ static void configure(const struct broker *broker)
             "max_queued_messages 100000\n"
             "log_dest file %s/log\n"
             "listener %u 127.0.0.1\n"
+            "%s"
             "listener 0 %s\n",
             broker->password[0] ? "false" : "true", broker->folder,
-            broker->folder, broker->port, broker->socket);
+            broker->folder, broker->port, broker->more, broker->socket);
     if (broker->port_v6)
         fprintf(file, "listener %u ::1\n", broker->port_v6);
     assert_int_equal(fclose(file), 0);
@@ -271,7 +273,7 @@ void broker_start(struct broker *broker)
     }
 }
 
-void broker_begin(struct broker *broker, const char *password)
+void broker_draft(struct broker *broker, const char *password)
 {
     const char *parent = getenv("TMPDIR");
 
@@ -284,10 +286,33 @@ void broker_begin(struct broker *broker, const char *password)
     snprintf(broker->password, sizeof(broker->password), "%s", password);
     broker->port = free_port();
     broker->port_v6 = has_ipv6() ? free_port() : 0;
-    if (password[0])
+}
+
+void broker_write(const struct broker *broker, const char *name,
+                  const char *content)
+{
+    char path[96];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", broker->folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(content, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+void broker_run(struct broker *broker)
+{
+    if (broker->password[0])
         write_password(broker);
     configure(broker);
     broker_start(broker);
+}
+
+void broker_begin(struct broker *broker, const char *password)
+{
+    broker_draft(broker, password);
+    broker_run(broker);
 }
 
 void broker_stop(struct broker *broker)
@@ -300,14 +325,17 @@ void broker_stop(struct broker *broker)
 
 void broker_end(struct broker *broker)
 {
-    static const char *const names[] = {"conf", "log", "mosquitto.db",
-                                        "passwords", "witness"};
-    char path[96];
+    DIR *folder;
+    struct dirent *entry;
+    char path[360];
 
     broker_stop(broker);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", broker->folder, names[i]);
+    folder = opendir(broker->folder);
+    assert_non_null(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s", broker->folder, entry->d_name);
         unlink(path);
     }
+    closedir(folder);
     rmdir(broker->folder);
 }

@@ -16,10 +16,16 @@ struct broker {
     char folder[64];
     char socket[80];  /* path of its unix socket */
     char password[8]; /* of the user "user"; empty: anybody may come */
+    char more[512];   /* lines of its configuration */
 };
 
 /* A folder, free ports, a configuration, and the broker. */
 void broker_begin(struct broker *broker, const char *password);
+/* The same in steps: `more` and files in the folder go before it runs. */
+void broker_draft(struct broker *broker, const char *password);
+void broker_write(const struct broker *broker, const char *name,
+                  const char *content);
+void broker_run(struct broker *broker);
 /* SIGTERM, so that it writes down what it has acknowledged. */
 void broker_stop(struct broker *broker);
 /* Again with the same ports and the same folder; returns when it answers. */

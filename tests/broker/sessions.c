@@ -45,6 +45,7 @@ static void test_a_session_lasts_over_a_disconnect(void **state)
     station_free(t);
 }
 
+/* In 5.0 it is its Session Expiry Interval of 0 that ends it. */
 static void test_a_clean_session_does_not_last(void **state)
 {
     struct station *s = station_new(*state, broker.port);
@@ -76,6 +77,9 @@ static void test_an_empty_client_identifier_needs_a_clean_start(void **state)
     s->config.connect.clean_start = true;
     station_open(s);
     station_connect(s);
+    /* Only in 5.0 the server says which one it has chosen. */
+    assert_int_equal(mqtt_client_identifier(s->client).size > 0,
+                     speaks_5_0(*state));
     station_subscribe(s, "nameless", MQTT_QOS_1);
     station_publish(s, "nameless", "x", MQTT_QOS_1, false);
     wait_for(s, s->letter_count == 1);
@@ -93,7 +97,9 @@ static void test_all_zero_but_the_start_is_enough(void **state)
     station_free(s);
 }
 
-/* The session of a former life is there; NEW does not want it. */
+/* The session of a former life is there; NEW does not want it. In 5.0 the
+ * second connection is the one that lasts, in 3.1.1 the third: for a clean
+ * session ends with its connection. */
 static void test_new_begins_clean_where_there_was_a_session(void **state)
 {
     struct station *s = station_new(*state, broker.port);
@@ -165,8 +171,9 @@ static void test_disconnect_waits_for_all_acknowledgements(void **state)
 
 /* ---- wills --------------------------------------------------------------- */
 
-static const struct mqtt_message will = {MQTT_TEXT("will"), MQTT_TEXT("gone"),
-                                         MQTT_QOS_1, false, false};
+static const struct mqtt_message will = {.topic_name = MQTT_TEXT("will"),
+                                         .payload = MQTT_TEXT("gone"),
+                                         .qos = MQTT_QOS_1};
 
 static void test_the_will_is_delivered_when_the_link_is_cut(void **state)
 {
@@ -256,7 +263,8 @@ static void test_a_password_that_is_refused_is_renewed(void **state)
     assert_int_equal(mqtt_connect(s->client), MQTT_OK);
     wait_for(s, s->disconnected == 1);
     assert_int_equal(s->last.error, MQTT_ERR_REFUSED);
-    assert_int_equal(s->last.reason_code, 5);
+    assert_int_equal(s->last.reason_code,
+                     speaks_5_0(*state) ? MQTT_REASON_NOT_AUTHORIZED : 5);
     wait_for(s, s->connected == 1);
     assert_int_equal(renewals, 2);
     station_free(s);
@@ -275,7 +283,9 @@ static void test_who_is_refused_comes_back_slowly(void **state)
     station_free(s);
 }
 
-/* Two of one identifier: the server closes the first. */
+/* Two of one identifier: the server closes the first. Without a word also in
+ * 5.0: mosquitto 2.0.11 sends no DISCONNECT with 0x8E; refused.c has a server
+ * that does. */
 static enum mqtt_pace stop(void *context, enum mqtt_error error,
                            uint8_t reason_code)
 {
@@ -303,7 +313,7 @@ static void test_a_session_that_is_taken_over_ends(void **state)
     station_free(t);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_session_lasts_over_a_disconnect),
@@ -322,5 +332,5 @@ int main(void)
         cmocka_unit_test(test_a_session_that_is_taken_over_ends),
     };
 
-    return station_run("sessions", tests, begin, end);
+    return station_run(argc, argv, "sessions", tests, begin, end);
 }

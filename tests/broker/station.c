@@ -76,13 +76,22 @@ static void ev_end(struct station *s)
 const struct driving driving_libev = {"libev", ev_begin, ev_turn, ev_end};
 #endif
 
-static const struct driving *const drivings[] = {
-    &driving_loop,
+/* ---- ways ----------------------------------------------------------------- */
+
+static const struct way ways[] = {
+    {&driving_loop, "3.1.1", &mqtt_protocol_3_1_1},
+    {&driving_loop, "5.0", &mqtt_protocol_5_0},
 #ifdef WITH_LIBEV
-    &driving_libev,
+    {&driving_libev, "3.1.1", &mqtt_protocol_3_1_1},
+    {&driving_libev, "5.0", &mqtt_protocol_5_0},
 #endif
 };
-#define DRIVING_COUNT (sizeof(drivings) / sizeof(drivings[0]))
+#define WAY_COUNT (sizeof(ways) / sizeof(ways[0]))
+
+bool speaks_5_0(const struct way *way)
+{
+    return way->protocol == &mqtt_protocol_5_0;
+}
 
 /* ---- what a station is told ---------------------------------------------- */
 
@@ -97,17 +106,35 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
     s->subscribed += event->type == MQTT_EVENT_SUBSCRIBED;
     s->unsubscribed += event->type == MQTT_EVENT_UNSUBSCRIBED;
     s->room += event->type == MQTT_EVENT_ROOM;
+    s->refused += event->type == MQTT_EVENT_REFUSED;
     s->too_large += event->type == MQTT_EVENT_MESSAGE_TOO_LARGE;
     if (event->type == MQTT_EVENT_CONNECTED)
         s->session_present = event->session_present;
     if (event->type == MQTT_EVENT_PUBLISHED) {
         s->acknowledged += event->outcome == MQTT_OUTCOME_ACKNOWLEDGED;
         s->lost += event->outcome != MQTT_OUTCOME_ACKNOWLEDGED;
+        s->outcome = event->outcome;
+        s->published_code = event->reason_code;
+    }
+    if (event->type == MQTT_EVENT_SERVER_DISCONNECT) {
+        s->server_disconnects++;
+        s->server_disconnect_code = event->reason_code;
     }
     s->last = *event;
     if (event->type == MQTT_EVENT_DISCONNECTED)
         snprintf(s->detail, sizeof(s->detail), "%s",
                  event->detail ? event->detail : "");
+}
+
+/* NUL-terminated, to be freed. */
+static char *copy_of(struct mqtt_span span)
+{
+    char *copy = calloc(1, span.size + 1);
+
+    assert_non_null(copy);
+    if (span.size)
+        memcpy(copy, span.data, span.size);
+    return copy;
 }
 
 static void on_message(struct mqtt_client *client,
@@ -126,11 +153,12 @@ static void on_message(struct mqtt_client *client,
              (int)message->topic_name.size,
              (const char *)message->topic_name.data);
     letter->size = message->payload.size;
-    letter->payload = malloc(letter->size + 1);
-    assert_non_null(letter->payload);
-    if (letter->size)
-        memcpy(letter->payload, message->payload.data, letter->size);
-    letter->payload[letter->size] = '\0';
+    letter->payload = copy_of(message->payload);
+    letter->properties.size = message->properties.size;
+    letter->properties.data = copy_of(message->properties);
+    letter->settle_handle = message->settle_handle;
+    letter->payload_offset = message->payload_offset;
+    letter->payload_size = message->payload_size;
     letter->qos = message->qos;
     letter->retain = message->retain;
     letter->dup = message->dup;
@@ -138,13 +166,15 @@ static void on_message(struct mqtt_client *client,
 
 /* ---- stations ------------------------------------------------------------ */
 
-struct station *station_draft(const struct driving *driving, uint16_t port)
+struct station *station_draft(const struct way *way, uint16_t port)
 {
     static unsigned number;
     struct station *s = calloc(1, sizeof(*s));
 
     assert_non_null(s);
-    s->driving = driving;
+    s->way = *way;
+    s->driving = way->driving;
+    s->config.protocol = way->protocol;
     snprintf(s->address, sizeof(s->address), "127.0.0.1");
     snprintf(s->identifier, sizeof(s->identifier), "station-%d-%u",
              (int)getpid(), number++);
@@ -171,9 +201,9 @@ void station_open(struct station *s)
     s->driving->begin(s);
 }
 
-struct station *station_new(const struct driving *driving, uint16_t port)
+struct station *station_new(const struct way *way, uint16_t port)
 {
-    struct station *s = station_draft(driving, port);
+    struct station *s = station_draft(way, port);
 
     station_open(s);
     station_connect(s);
@@ -184,8 +214,10 @@ void station_free(struct station *s)
 {
     mqtt_client_free(s->client);
     s->driving->end(s);
-    for (size_t i = 0; i < s->letter_count; i++)
+    for (size_t i = 0; i < s->letter_count; i++) {
         free(s->letters[i].payload);
+        free((void *)(uintptr_t)s->letters[i].properties.data);
+    }
     free(s->letters);
     free(s);
 }
@@ -225,43 +257,99 @@ void station_publish(struct station *s, const char *topic, const char *payload,
         MQTT_OK);
 }
 
+void station_publish_with(struct station *s, const char *topic,
+                          const char *payload, enum mqtt_qos qos, bool retain,
+                          struct mqtt_span properties)
+{
+    const struct mqtt_message message = {.topic_name = mqtt_text(topic),
+                                         .payload = mqtt_text(payload),
+                                         .qos = qos,
+                                         .retain = retain,
+                                         .properties = properties};
+
+    assert_int_equal(mqtt_client_publish(s->client, &message, NULL), MQTT_OK);
+}
+
+void finish_exchanges(struct station *s)
+{
+    for (int i = 0; i < 2; i++) {
+        unsigned before = s->acknowledged;
+
+        station_publish(s, "round/trip", "", MQTT_QOS_1, false);
+        wait_for(s, s->acknowledged > before);
+    }
+}
+
 const struct letter *station_last(const struct station *s)
 {
     assert_true(s->letter_count > 0);
     return &s->letters[s->letter_count - 1];
 }
 
-/* ---- each test under each driving ---------------------------------------- */
+bool letter_says(const struct letter *letter, uint8_t identifier,
+                 const char *text)
+{
+    struct mqtt_property property = {0};
 
-static struct CMUnitTest under(const struct CMUnitTest *test,
-                               const struct driving *driving)
+    return mqtt_property_find(letter->properties, identifier, &property) &&
+           property.text.size == strlen(text) &&
+           memcmp(property.text.data, text, property.text.size) == 0;
+}
+
+uint32_t letter_number(const struct letter *letter, uint8_t identifier)
+{
+    struct mqtt_property property = {0};
+
+    assert_true(mqtt_property_find(letter->properties, identifier, &property));
+    return property.number;
+}
+
+/* ---- each test in each way ------------------------------------------------ */
+
+static struct CMUnitTest in_way(const struct CMUnitTest *test,
+                                const struct way *way)
 {
     struct CMUnitTest result = *test;
-    size_t size = strlen(test->name) + strlen(driving->name) + 4;
+    size_t size = strlen(test->name) + strlen(way->driving->name) +
+                  strlen(way->version) + 6;
     char *name = malloc(size);
 
     assert_non_null(name);
-    snprintf(name, size, "%s [%s]", test->name, driving->name);
+    snprintf(name, size, "%s [%s, %s]", test->name, way->version,
+             way->driving->name);
     result.name = name;
-    result.initial_state = (void *)(uintptr_t)driving;
+    result.initial_state = (void *)(uintptr_t)way;
     return result;
 }
 
-int station_run_tests(const char *name, const struct CMUnitTest *tests,
-                      size_t count, CMFixtureFunction begin,
-                      CMFixtureFunction end)
+/* `version` may be NULL; a test may name one driving. */
+static bool runs_in(const struct CMUnitTest *test, const struct way *way,
+                    const char *version)
 {
-    size_t total = count * DRIVING_COUNT;
-    struct CMUnitTest *all = calloc(total, sizeof(*all));
+    return (!version || strcmp(version, way->version) == 0) &&
+           (!test->initial_state || test->initial_state == way->driving);
+}
+
+int station_run_tests(const char *version, const char *name,
+                      const struct CMUnitTest *tests, size_t count,
+                      CMFixtureFunction begin, CMFixtureFunction end)
+{
+    struct CMUnitTest *all = calloc(count * WAY_COUNT, sizeof(*all));
+    size_t total = 0;
     int failed;
 
-    for (size_t i = 0; all && i < total; i++)
-        all[i] = under(&tests[i / DRIVING_COUNT], drivings[i % DRIVING_COUNT]);
+    for (size_t i = 0; all && i < count * WAY_COUNT; i++) {
+        const struct CMUnitTest *test = &tests[i / WAY_COUNT];
+        const struct way *way = &ways[i % WAY_COUNT];
+
+        if (runs_in(test, way, version))
+            all[total++] = in_way(test, way);
+    }
     failed = _cmocka_run_group_tests(name, all, total, begin, end);
     /* Else lost, when the leak checker ends a program that failed. */
     fflush(stdout);
     for (size_t i = 0; all && i < total; i++)
         free((void *)(uintptr_t)all[i].name);
     free(all);
-    return failed;
+    return failed || !total;
 }

@@ -1,8 +1,9 @@
 /*
- * station.h - a client under test with all that it was told, and the ways of
- * driving it. Each test runs under each driving.
+ * station.h - a client under test with all that it was told, and the ways in
+ * which a test is run: who drives the client, and which version it speaks. Each
+ * test runs in each way; *state says in which one now.
  *
- *     struct station *s = station_new(driving, broker.port);
+ *     struct station *s = station_new(*state, broker.port);
  *     mqtt_connect(s->client);
  *     wait_for(s, s->connected == 1);
  */
@@ -42,6 +43,16 @@ extern const struct driving driving_loop;
 extern const struct driving driving_libev;
 #endif
 
+/* What a test is run under. */
+struct way {
+    const struct driving *driving;
+    const char *version;
+    const struct mqtt_protocol *protocol;
+};
+
+/* Whether *state, or the way of a station, is of 5.0. */
+bool speaks_5_0(const struct way *way);
+
 /* A message that came. */
 struct letter {
     char topic[64];
@@ -49,12 +60,15 @@ struct letter {
     size_t size;
     enum mqtt_qos qos;
     bool retain, dup;
+    struct mqtt_span properties;
+    uint32_t settle_handle, payload_offset, payload_size;
 };
 
 struct station {
     struct mqtt_client *client;
-    const struct driving *driving;
-    void *adapter; /* of the driving */
+    struct way way;
+    const struct driving *driving; /* that of the way */
+    void *adapter;                 /* of the driving */
 
     /* to be changed between station_draft() and station_open() */
     struct mqtt_config config;
@@ -64,8 +78,11 @@ struct station {
 
     /* what it was told */
     unsigned connected, disconnected, subscribed, unsubscribed, room;
-    unsigned acknowledged, lost, too_large;
+    unsigned acknowledged, lost, too_large, refused, server_disconnects;
     bool session_present;
+    uint8_t published_code; /* the last reason code of each */
+    uint8_t server_disconnect_code;
+    enum mqtt_outcome outcome;
     struct mqtt_event last; /* the last one but messages */
     char detail[128];
     struct letter *letters;
@@ -74,11 +91,11 @@ struct station {
 };
 
 /* Configured for a server on a port of loopback, not yet made. */
-struct station *station_draft(const struct driving *driving, uint16_t port);
+struct station *station_draft(const struct way *way, uint16_t port);
 /* Make the client. */
 void station_open(struct station *s);
 /* Both, and connect, and wait until connected. */
-struct station *station_new(const struct driving *driving, uint16_t port);
+struct station *station_new(const struct way *way, uint16_t port);
 void station_free(struct station *s);
 
 void station_connect(struct station *s);
@@ -89,8 +106,20 @@ void station_subscribe(struct station *s, const char *filter,
                        enum mqtt_qos qos);
 void station_publish(struct station *s, const char *topic, const char *payload,
                      enum mqtt_qos qos, bool retain);
+/* With properties; 5.0. */
+void station_publish_with(struct station *s, const char *topic,
+                          const char *payload, enum mqtt_qos qos, bool retain,
+                          struct mqtt_span properties);
+/* Two round trips: what had been sent to it before has come, and what it owed
+ * the server for that has arrived. */
+void finish_exchanges(struct station *s);
 /* The last letter; there must be one. */
 const struct letter *station_last(const struct station *s);
+/* Properties of a letter: the text of the first one of this identifier, equal
+ * to `text`; its number, which must be there. */
+bool letter_says(const struct letter *letter, uint8_t identifier,
+                 const char *text);
+uint32_t letter_number(const struct letter *letter, uint8_t identifier);
 
 /* Take turns until `condition` holds; fails after PATIENCE_MS. */
 #define wait_for(s, condition)                                                 \
@@ -115,12 +144,21 @@ const struct letter *station_last(const struct station *s);
         }                                                                      \
     } while (0)
 
-/* Run each test under each driving; *state is the const struct driving. */
-#define station_run(name, tests, begin, end)                                   \
-    station_run_tests(name, tests, sizeof(tests) / sizeof((tests)[0]), begin,  \
-                      end)
-int station_run_tests(const char *name, const struct CMUnitTest *tests,
-                      size_t count, CMFixtureFunction begin,
-                      CMFixtureFunction end);
+/* A test of one driving only. */
+#define only_under(test, driving)                                              \
+    cmocka_unit_test_prestate(test, (void *)(uintptr_t) & (driving))
+
+/* Run each test under each driving and in each version, or in that one only
+ * that the program's argument names. */
+#define station_run(argc, argv, name, tests, begin, end)                       \
+    station_run_tests((argc) > 1 ? (argv)[1] : NULL, name, tests,              \
+                      sizeof(tests) / sizeof((tests)[0]), begin, end)
+/* The same, for what only 5.0 has. */
+#define station_run_5_0(name, tests, begin, end)                               \
+    station_run_tests("5.0", name, tests, sizeof(tests) / sizeof((tests)[0]),  \
+                      begin, end)
+int station_run_tests(const char *version, const char *name,
+                      const struct CMUnitTest *tests, size_t count,
+                      CMFixtureFunction begin, CMFixtureFunction end);
 
 #endif

@@ -1,6 +1,9 @@
-"""The judge judged: what tools/check counts, and what the relay cuts."""
+"""The judge judged: what tools/check counts, which statements tools/conformance
+takes for proved, and what the relay cuts."""
 
 import contextlib
+import importlib.machinery
+import importlib.util
 import io
 import socket
 import tempfile
@@ -9,6 +12,29 @@ from pathlib import Path
 from counts import Count, add_program
 from relay import Relay
 from report import Failure, Report
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+SOURCE = '''static void look(struct script *s)
+{
+    expect_packet(s, 0x10, 0);
+}
+
+static void
+test_with_a_helper(void **state)
+{
+    each(*state, look);
+}
+
+static void test_of_nothing(void **state)
+{
+    connects(*state);
+}
+
+static void test_of_two(void **state)
+{
+    pull(*state, MQTT_EVENT_CONNECTED);
+}
+'''
 
 XML = '''<?xml version="1.0" encoding="UTF-8" ?>
 <testsuites>
@@ -45,8 +71,60 @@ def expect(what, expected):
         raise Failure(f'{what} instead of {expected}')
 
 
+def load(path):
+    """A script as a module."""
+    loader = importlib.machinery.SourceFileLoader(path.name, str(path))
+    spec = importlib.util.spec_from_loader(path.name, loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def judged(outcomes, test, stage='protocol', *more):
+    """What tools/conformance says of a statement that these tests of SOURCE
+    name, when the tests ended so; and whether it is missing."""
+    tool = load(TOOLS / 'conformance')
+    functions = dict(tool.FUNCTION.findall(SOURCE))
+    idle = {name for name in functions if not tool.asserts(name, functions)}
+    key = '5.0', 'MQTT-1'
+    verdict = tool.Verdict({key: tool.Statement(*key, 'says', stage)},
+                           [tool.Proof(key, name) for name in (test, *more)],
+                           outcomes, (dict.fromkeys(functions, 'file.c'), idle))
+    return verdict.line(key).split()[0], bool(verdict.missing())
+
+
+def refuses_unknown_statements():
+    """A number that no standard has is an error."""
+    tool = load(TOOLS / 'conformance')
+    try:
+        tool.Verdict({}, [tool.Proof(('5.0', 'MQTT-1'), 'test')], {}, ({}, ()))
+    except tool.Failure:
+        return
+    raise Failure('taken')
+
+
 def main():
     report = Report()
+    good = {('5.0', 'test_with_a_helper'): True, ('5.0', 'test_of_nothing'): True}
+    for name, arguments, expected in (
+            ('a statement is kept by a test that passes',
+             (good, 'test_with_a_helper'), ('kept', False)),
+            ('a test that asserts nothing proves nothing',
+             (good, 'test_of_nothing'), ('NOT', True)),
+            ('a test that fails proves nothing',
+             ({('5.0', 'test_with_a_helper'): False}, 'test_with_a_helper'),
+             ('NOT', True)),
+            ('a test that fails is not made up for by another',
+             ({**good, ('5.0', 'test_of_two'): False}, 'test_with_a_helper',
+              'protocol', 'test_of_two'), ('NOT', True)),
+            ('a test of another version proves nothing',
+             ({('3.1.1', 'test_with_a_helper'): True}, 'test_with_a_helper'),
+             ('NOT', True)),
+            ('what is not due is not missing',
+             ({}, 'test_with_a_helper', 'network'), ('not', False))):
+        report.case(name, lambda a, e: expect(judged(*a), e), arguments,
+                    expected)
+    report.case('an unknown statement is an error', refuses_unknown_statements)
     for name, arguments, expected in (
             ('cases of cmocka are counted one by one', ('FAIL', XML),
              (1, 1, 1, 1)),

@@ -28,8 +28,10 @@ static void test_connect_is_all_that_leaves_first(void **state)
 static void test_connect_carries_every_field_in_order(void **state)
 {
     struct script *s = *state;
-    const struct mqtt_message will = {MQTT_TEXT("w/t"), MQTT_TEXT("gone"),
-                                      MQTT_QOS_2, true, false};
+    const struct mqtt_message will = {.topic_name = MQTT_TEXT("w/t"),
+                                      .payload = MQTT_TEXT("gone"),
+                                      .qos = MQTT_QOS_2,
+                                      .retain = true};
 
     s->config.connect.client_identifier = mqtt_text("gate");
     s->config.connect.user_name = mqtt_text("user");
@@ -55,8 +57,8 @@ static void test_connect_carries_every_field_in_order(void **state)
 static void test_fields_that_are_empty_are_still_there(void **state)
 {
     struct script *s = *state;
-    const struct mqtt_message will = {MQTT_TEXT("w"), MQTT_TEXT(""), MQTT_QOS_0,
-                                      false, false};
+    const struct mqtt_message will = {.topic_name = MQTT_TEXT("w"),
+                                      .payload = MQTT_TEXT("")};
 
     s->config.connect.client_identifier = mqtt_text(NULL);
     s->config.connect.user_name = mqtt_text("");
@@ -150,9 +152,10 @@ static void connect_with(struct script *s, unsigned n)
     const char *password = choice(n / 3 % 3, "pw");
     const char *will_payload = choice(n / 9 % 3, "bye");
     const char *identifier = n / 27 % 2 ? "" : "id";
-    struct mqtt_message will = {MQTT_TEXT("will/topic"),
-                                mqtt_text(will_payload), n / 54 % 3,
-                                n / 162 % 2, false};
+    struct mqtt_message will = {.topic_name = MQTT_TEXT("will/topic"),
+                                .payload = mqtt_text(will_payload),
+                                .qos = n / 54 % 3,
+                                .retain = n / 162 % 2};
 
     s->config.connect.client_identifier = mqtt_text(identifier);
     s->config.connect.user_name = mqtt_text(user_name);
@@ -262,8 +265,8 @@ static void test_init_refuses_text_that_is_no_utf8(void **state)
 {
     struct script *s = *state;
     const struct mqtt_config good = s->config;
-    const struct mqtt_message will = {MQTT_TEXT("\xC0\x80"), MQTT_TEXT("x"),
-                                      MQTT_QOS_0, false, false};
+    const struct mqtt_message will = {.topic_name = MQTT_TEXT("\xC0\x80"),
+                                      .payload = MQTT_TEXT("x")};
 
     s->config.connect.client_identifier = mqtt_text("\xED\xA0\x80");
     expect_refused(s, MQTT_ERR_CLIENT_IDENTIFIER);
@@ -282,8 +285,9 @@ static void refuse_will(struct script *s, const char *topic, size_t payload,
                         enum mqtt_qos qos)
 {
     static const uint8_t bytes[65536];
-    const struct mqtt_message will = {
-        mqtt_text(topic), {bytes, payload}, qos, false, false};
+    const struct mqtt_message will = {.topic_name = mqtt_text(topic),
+                                      .payload = {bytes, payload},
+                                      .qos = qos};
 
     s->config.connect.will = &will;
     expect_refused(s, MQTT_ERR_WILL);

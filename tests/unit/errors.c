@@ -8,14 +8,14 @@
 
 static bool defined(int error)
 {
-    return (error <= 0 && error >= -20) || (error <= -64 && error >= -80) ||
-           (error <= -96 && error >= -105);
+    return (error <= 0 && error >= -26) || (error <= -40 && error >= -44) ||
+           (error <= -64 && error >= -89) || (error <= -96 && error >= -106);
 }
 
 static void test_each_error_has_a_sentence(void **state)
 {
     (void)state;
-    for (int error = 0; error >= -105; error--) {
+    for (int error = 0; error >= -106; error--) {
         const char *text = mqtt_error_text((enum mqtt_error)error);
         size_t size = strlen(text);
 
@@ -30,7 +30,7 @@ static void test_no_two_errors_share_a_sentence(void **state)
 {
     (void)state;
     for (int a = 0; a >= -105; a--)
-        for (int b = a - 1; defined(a) && b >= -105; b--)
+        for (int b = a - 1; defined(a) && b >= -106; b--)
             if (defined(b))
                 assert_string_not_equal(mqtt_error_text((enum mqtt_error)a),
                                         mqtt_error_text((enum mqtt_error)b));
@@ -38,7 +38,8 @@ static void test_no_two_errors_share_a_sentence(void **state)
 
 static void test_errors_that_do_not_exist_have_a_sentence_too(void **state)
 {
-    static const int none[] = {1, 127, -21, -63, -81, -95, -106, -1000000};
+    static const int none[] = {1,   127, -27, -39,  -45,
+                               -63, -90, -95, -107, -1000000};
 
     (void)state;
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)

@@ -234,8 +234,8 @@ static void test_every_kind_of_packet_is_told(void **state)
 static void test_no_secret_is_told(void **state)
 {
     struct script *s = *state;
-    const struct mqtt_message will = {MQTT_TEXT("wtopic"), MQTT_TEXT("SECRETW"),
-                                      MQTT_QOS_0, false, false};
+    const struct mqtt_message will = {.topic_name = MQTT_TEXT("wtopic"),
+                                      .payload = MQTT_TEXT("SECRETW")};
 
     watch_packets(s);
     s->config.connect.user_name = mqtt_text("SECRETU");
@@ -313,8 +313,8 @@ static void test_the_lines_of_a_conversation(void **state)
     struct script *s = *state;
     struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("f/#"),
                                   .maximum_qos = MQTT_QOS_1};
-    const struct mqtt_message will = {MQTT_TEXT("w"), MQTT_TEXT(""), MQTT_QOS_0,
-                                      false, false};
+    const struct mqtt_message will = {.topic_name = MQTT_TEXT("w"),
+                                      .payload = MQTT_TEXT("")};
 
     watch_packets(s);
     s->config.connect.clean_start = true;

@@ -196,7 +196,8 @@ static void publish_one(void)
     struct letter letter = {0};
     uint8_t payload[300];
     char topic[16];
-    struct mqtt_message message = {{topic, 9}, {payload, 0}, 0, false, false};
+    struct mqtt_message message = {.topic_name = {topic, 9},
+                                   .payload = {payload, 0}};
     enum mqtt_error error;
 
     letter.number = ++world.numbers;

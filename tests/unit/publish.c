@@ -68,8 +68,9 @@ static void test_qos_2_ends_with_pubcomp(void **state)
 static void test_retain_is_bit_0(void **state)
 {
     struct script *s = *state;
-    struct mqtt_message message = {MQTT_TEXT("a"), MQTT_TEXT("x"), MQTT_QOS_0,
-                                   true, false};
+    struct mqtt_message message = {.topic_name = MQTT_TEXT("a"),
+                                   .payload = MQTT_TEXT("x"),
+                                   .retain = true};
 
     connected(s);
     for (int qos = 0; qos < 3; qos++) {
@@ -83,8 +84,10 @@ static void test_retain_is_bit_0(void **state)
 static void test_dup_of_the_caller_is_ignored(void **state)
 {
     struct script *s = *state;
-    struct mqtt_message message = {MQTT_TEXT("a"), MQTT_TEXT("x"), MQTT_QOS_1,
-                                   false, true};
+    struct mqtt_message message = {.topic_name = MQTT_TEXT("a"),
+                                   .payload = MQTT_TEXT("x"),
+                                   .qos = MQTT_QOS_1,
+                                   .dup = true};
 
     connected(s);
     assert_int_equal(mqtt_client_publish(&s->client, &message, NULL), MQTT_OK);
@@ -96,7 +99,7 @@ static void test_an_empty_payload_is_a_message(void **state)
     struct script *s = *state;
     uint16_t identifier = 9;
     struct mqtt_message message = {
-        MQTT_TEXT("a"), {NULL, 0}, MQTT_QOS_0, true, false};
+        .topic_name = MQTT_TEXT("a"), .payload = {NULL, 0}, .retain = true};
 
     connected(s);
     assert_int_equal(mqtt_client_publish(&s->client, &message, &identifier),
@@ -195,8 +198,8 @@ static void test_topic_names_that_are_none_are_refused(void **state)
                                       "\xED\xA0\x80",
                                       "\xF4\x90\x80\x80"};
     struct script *s = *state;
-    struct mqtt_message nul = {MQTT_TEXT("a\0b"), MQTT_TEXT(""), MQTT_QOS_0,
-                               false, false};
+    struct mqtt_message nul = {.topic_name = MQTT_TEXT("a\0b"),
+                               .payload = MQTT_TEXT("")};
 
     connected(s);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -213,8 +216,8 @@ static void test_topic_names_of_65535_bytes_are_the_longest(void **state)
 {
     static char text[65536];
     struct script *s = *state;
-    struct mqtt_message message = {
-        {text, sizeof(text)}, MQTT_TEXT(""), MQTT_QOS_0, false, false};
+    struct mqtt_message message = {.topic_name = {text, sizeof(text)},
+                                   .payload = MQTT_TEXT("")};
 
     if (s->wire == &wire_bytes)
         return; /* as many single bytes prove no more */
@@ -241,8 +244,8 @@ static void test_qos_3_is_refused(void **state)
 static void test_null_is_refused(void **state)
 {
     struct script *s = *state;
-    struct mqtt_message message = {
-        MQTT_TEXT("a"), {NULL, 3}, MQTT_QOS_0, false, false};
+    struct mqtt_message message = {.topic_name = MQTT_TEXT("a"),
+                                   .payload = {NULL, 3}};
 
     connected(s);
     assert_int_equal(mqtt_client_publish(&s->client, NULL, NULL),
@@ -259,8 +262,8 @@ static void test_null_is_refused(void **state)
 static void test_what_fits_no_packet_is_too_large(void **state)
 {
     struct script *s = *state;
-    struct mqtt_message message = {
-        MQTT_TEXT("a"), {"", 268435456 - 3}, MQTT_QOS_0, false, false};
+    struct mqtt_message message = {.topic_name = MQTT_TEXT("a"),
+                                   .payload = {"", 268435456 - 3}};
 
     connected(s);
     assert_int_equal(mqtt_client_publish(&s->client, &message, NULL),

@@ -75,67 +75,122 @@ static size_t packet_size(const uint8_t *bytes, size_t size, size_t *header)
     return 0;
 }
 
-static uint16_t number(const uint8_t *bytes)
+/* What is left of a packet that is being read. */
+struct cursor {
+    const uint8_t *at, *end;
+};
+
+static struct mqtt_span take(struct cursor *c, size_t size)
 {
+    struct mqtt_span span = {c->at, size};
+
+    assert_true((size_t)(c->end - c->at) >= size);
+    c->at += size;
+    return span;
+}
+
+static uint8_t take_byte(struct cursor *c)
+{
+    return *(const uint8_t *)take(c, 1).data;
+}
+
+static uint16_t take_number(struct cursor *c)
+{
+    const uint8_t *bytes = take(c, 2).data;
+
     return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
-static void decode_publish(struct packet *packet, size_t header)
+static uint16_t take_identifier(struct cursor *c)
 {
-    const uint8_t *at = packet->bytes + header;
-    const uint8_t *end = packet->bytes + packet->size;
+    uint16_t identifier = take_number(c);
 
-    assert_true(end - at >= 2);
-    packet->topic.size = number(at);
-    packet->topic.data = at + 2;
-    at += 2 + packet->topic.size;
-    if (packet->first_byte & 0x06) {
-        assert_true(end - at >= 2);
-        packet->identifier = number(at);
-        assert_int_not_equal(packet->identifier, 0);
-        at += 2;
-    }
-    assert_true(at <= end);
-    packet->payload.data = at;
-    packet->payload.size = (size_t)(end - at);
+    assert_int_not_equal(identifier, 0);
+    return identifier;
+}
+
+/* A Property Length and what it counts; the shortest form of the length is the
+ * only one [5.0 MQTT-1.5.5-1]. */
+static struct mqtt_span take_properties(struct cursor *c)
+{
+    size_t length = 0;
+    unsigned shift = 0;
+    uint8_t byte;
+
+    do {
+        byte = take_byte(c);
+        length |= (size_t)(byte & 0x7F) << shift;
+        shift += 7;
+    } while (byte & 0x80);
+    assert_true(shift <= 28);
+    assert_true(shift == 7 || byte != 0);
+    return take(c, length);
+}
+
+static void decode_publish(struct packet *packet, struct cursor *c, bool v5)
+{
+    packet->topic = take(c, take_number(c));
+    if (packet->first_byte & 0x06)
+        packet->identifier = take_identifier(c);
+    if (v5)
+        packet->properties = take_properties(c);
+    packet->payload = take(c, (size_t)(c->end - c->at));
     assert_int_not_equal(packet->first_byte & 0x06, 0x06);
     if (!(packet->first_byte & 0x06))
         assert_int_equal(packet->first_byte & 0x08, 0);
 }
 
-/* Fixed header flags, lengths and identifiers are what the standard says. */
-static void decode(struct packet *packet, size_t header)
+/* A reason code and properties, both of which may be left out at the end. */
+static void decode_reason(struct packet *packet, struct cursor *c)
 {
-    const uint8_t *body = packet->bytes + header;
-    size_t length = packet->size - header;
+    if (c->at < c->end)
+        packet->reason_code = take_byte(c);
+    if (c->at < c->end)
+        packet->properties = take_properties(c);
+}
+
+/* Fixed header flags, lengths and identifiers are what the standard says. */
+static void decode(struct packet *packet, size_t header, bool v5)
+{
+    struct cursor c = {packet->bytes + header, packet->bytes + packet->size};
 
     packet->identifier = 0;
     switch (packet->first_byte) {
     case 0x10: /* CONNECT */
-        assert_true(length >= 12);
+        take(&c, 12);
+        c.at = c.end;
         break;
     case 0x40: /* PUBACK */
     case 0x50: /* PUBREC */
     case 0x62: /* PUBREL */
     case 0x70: /* PUBCOMP */
-        assert_int_equal(length, 2);
-        packet->identifier = number(body);
-        assert_int_not_equal(packet->identifier, 0);
+        packet->identifier = take_identifier(&c);
+        if (v5)
+            decode_reason(packet, &c);
         break;
     case 0x82: /* SUBSCRIBE */
     case 0xA2: /* UNSUBSCRIBE */
-        assert_true(length >= 5);
-        packet->identifier = number(body);
-        assert_int_not_equal(packet->identifier, 0);
+        packet->identifier = take_identifier(&c);
+        if (v5)
+            packet->properties = take_properties(&c);
+        take(&c, 3);
+        c.at = c.end;
         break;
     case 0xC0: /* PINGREQ */
+        break;
     case 0xE0: /* DISCONNECT */
-        assert_int_equal(length, 0);
+        if (v5)
+            decode_reason(packet, &c);
+        break;
+    case 0xF0: /* AUTH */
+        assert_true(v5);
+        decode_reason(packet, &c);
         break;
     default:
         assert_int_equal(packet->first_byte & 0xF0, 0x30);
-        decode_publish(packet, header);
+        decode_publish(packet, &c, v5);
     }
+    assert_ptr_equal(c.at, c.end);
 }
 
 static void inspect(struct script *s, const struct packet *packet)
@@ -144,6 +199,8 @@ static void inspect(struct script *s, const struct packet *packet)
     assert_int_equal(packet->first_byte == 0x10, !s->seen_connect);
     s->seen_connect = true;
     s->seen_disconnect = packet->first_byte == 0xE0;
+    if (s->seen_disconnect)
+        s->disconnect_code = packet->reason_code;
     s->pings += packet->first_byte == 0xC0;
 }
 
@@ -159,7 +216,10 @@ static void client_sent(struct script *s, const uint8_t *bytes, size_t size)
            packet.size <= s->partial.size) {
         packet.bytes = s->partial.bytes;
         packet.first_byte = packet.bytes[0];
-        decode(&packet, header);
+        packet.reason_code = 0;
+        if (packet.first_byte == 0x10)
+            s->level = packet.bytes[header + 6];
+        decode(&packet, header, s->level == 5);
         inspect(s, &packet);
         row_drop(&s->partial, packet.size);
     }
@@ -286,7 +346,7 @@ const struct packet *next_packet(struct script *s)
     packet->bytes = s->packet_bytes.bytes;
     packet->first_byte = packet->bytes[0];
     packet->size = size;
-    decode(packet, header);
+    decode(packet, header, s->level == 5);
     return packet;
 }
 
@@ -311,40 +371,95 @@ void server_sends_span(struct script *s, const void *bytes, size_t size)
     row_append(&s->to_client, bytes, size);
 }
 
+bool speaks_5_0(const struct script *s)
+{
+    if (s->seen_connect)
+        return s->level == 5;
+    return s->config.protocol == &mqtt_protocol_5_0;
+}
+
+void script_connack(struct script *s, uint8_t flags, uint8_t code,
+                    const void *properties, size_t size)
+{
+    assert_true(size < 125);
+    server_sends(s, 0x20, (uint8_t)(3 + size), flags, code, (uint8_t)size);
+    server_sends_span(s, properties, size);
+}
+
 void server_connack(struct script *s, uint8_t flags, uint8_t code)
 {
-    server_sends(s, 0x20, 0x02, flags, code);
+    if (speaks_5_0(s))
+        script_connack(s, flags, code, NULL, 0);
+    else
+        server_sends(s, 0x20, 0x02, flags, code);
 }
 
 void server_answers(struct script *s, uint8_t first_byte, uint16_t identifier)
 {
-    server_sends(s, first_byte, 0x02, (uint8_t)(identifier >> 8),
-                 (uint8_t)identifier);
+    if (first_byte == 0xB0 && speaks_5_0(s))
+        server_sends(s, 0xB0, 0x04, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier, 0x00, 0x00);
+    else
+        server_sends(s, first_byte, 0x02, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier);
+}
+
+void server_answers_with(struct script *s, uint8_t first_byte,
+                         uint16_t identifier, uint8_t reason_code)
+{
+    if (first_byte == 0xB0)
+        server_sends(s, 0xB0, 0x04, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier, 0x00, reason_code);
+    else
+        server_sends(s, first_byte, 0x03, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier, reason_code);
 }
 
 void server_suback(struct script *s, uint16_t identifier, uint8_t code)
 {
-    server_sends(s, 0x90, 0x03, (uint8_t)(identifier >> 8), (uint8_t)identifier,
-                 code);
+    if (speaks_5_0(s))
+        server_sends(s, 0x90, 0x04, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier, 0x00, code);
+    else
+        server_sends(s, 0x90, 0x03, (uint8_t)(identifier >> 8),
+                     (uint8_t)identifier, code);
+}
+
+static void send_length(struct script *s, size_t length)
+{
+    assert_true(length < 16384);
+    if (length < 128)
+        server_sends(s, (uint8_t)length);
+    else
+        server_sends(s, (uint8_t)(length | 0x80), (uint8_t)(length >> 7));
+}
+
+void script_publish(struct script *s, uint8_t first_byte, const char *topic,
+                    uint16_t identifier, const char *payload,
+                    const void *properties, size_t size)
+{
+    size_t length = 2 + strlen(topic) + strlen(payload);
+
+    length += first_byte & 0x06 ? 2 : 0;
+    if (speaks_5_0(s))
+        length += (size < 128 ? 1 : 2) + size;
+    server_sends(s, first_byte);
+    send_length(s, length);
+    server_sends(s, (uint8_t)(strlen(topic) >> 8), (uint8_t)strlen(topic));
+    server_sends_span(s, topic, strlen(topic));
+    if (first_byte & 0x06)
+        server_sends(s, (uint8_t)(identifier >> 8), (uint8_t)identifier);
+    if (speaks_5_0(s)) {
+        send_length(s, size);
+        server_sends_span(s, properties, size);
+    }
+    server_sends_span(s, payload, strlen(payload));
 }
 
 void server_publishes(struct script *s, uint8_t first_byte, const char *topic,
                       uint16_t identifier, const char *payload)
 {
-    size_t length = 2 + strlen(topic) + strlen(payload);
-
-    length += first_byte & 0x06 ? 2 : 0;
-    assert_true(length < 16384);
-    if (length < 128)
-        server_sends(s, first_byte, (uint8_t)length);
-    else
-        server_sends(s, first_byte, (uint8_t)(length | 0x80),
-                     (uint8_t)(length >> 7));
-    server_sends(s, (uint8_t)(strlen(topic) >> 8), (uint8_t)strlen(topic));
-    server_sends_span(s, topic, strlen(topic));
-    if (first_byte & 0x06)
-        server_sends(s, (uint8_t)(identifier >> 8), (uint8_t)identifier);
-    server_sends_span(s, payload, strlen(payload));
+    script_publish(s, first_byte, topic, identifier, payload, NULL, 0);
 }
 
 /* ---- the network connection ---------------------------------------------- */
@@ -447,6 +562,25 @@ void reconnected(struct script *s, bool session_present)
     pull(s, MQTT_EVENT_CONNECTED);
 }
 
+void script_connected(struct script *s, const void *properties, size_t size)
+{
+    if (!s->started)
+        start(s);
+    connects(s);
+    discard_sent(s);
+    script_connack(s, 0, 0, properties, size);
+    pull(s, MQTT_EVENT_CONNECTED);
+}
+
+void script_reconnected(struct script *s, bool session_present,
+                        const void *properties, size_t size)
+{
+    reopened(s);
+    expect_packet(s, 0x10, 0);
+    script_connack(s, session_present, 0, properties, size);
+    pull(s, MQTT_EVENT_CONNECTED);
+}
+
 /* ---- time ---------------------------------------------------------------- */
 
 void elapse(struct script *s, mqtt_time ms)
@@ -471,10 +605,11 @@ void script_deadline(struct script *s, mqtt_time ms, const char *file, int line)
 const char *event_name(enum mqtt_event_type type)
 {
     static const char *const names[] = {
-        "no event",  "CONNECTED",  "DISCONNECTED", "MESSAGE", "TOO_LARGE",
-        "PUBLISHED", "SUBSCRIBED", "UNSUBSCRIBED", "ROOM"};
+        "no event",  "CONNECTED", "DISCONNECTED",      "MESSAGE",
+        "TOO_LARGE", "PUBLISHED", "SUBSCRIBED",        "UNSUBSCRIBED",
+        "ROOM",      "REFUSED",   "SERVER_DISCONNECT", "AUTHENTICATION"};
 
-    return type <= MQTT_EVENT_ROOM ? names[type] : "?";
+    return type <= MQTT_EVENT_AUTHENTICATION ? names[type] : "?";
 }
 
 /* Bytes move as long as that brings no event. */
@@ -540,8 +675,13 @@ void script_fatal(struct script *s, enum mqtt_error error, const char *file,
                   int line)
 {
     script_no_event(s, file, line);
-    script_wants(s, MQTT_WANT_CLOSE, file, line);
-    driver_closes(s);
+    if (s->seen_disconnect && speaks_5_0(s)) {
+        script_wants(s, MQTT_WANT_FINISH, file, line);
+        server_closes(s);
+    } else {
+        script_wants(s, MQTT_WANT_CLOSE, file, line);
+        driver_closes(s);
+    }
     script_pull(s, MQTT_EVENT_DISCONNECTED, file, line);
     if (s->event.error != error)
         fail_at(file, line, "expected the end by %d (%s), it is %d (%s)", error,
@@ -571,26 +711,45 @@ bool span_is(struct mqtt_span span, const char *text)
            (!span.size || memcmp(span.data, text, span.size) == 0);
 }
 
+int64_t number_of(struct mqtt_span properties, uint8_t identifier)
+{
+    struct mqtt_property property = {0};
+
+    return mqtt_property_find(properties, identifier, &property)
+               ? (int64_t)property.number
+               : -1;
+}
+
 enum mqtt_error try_publish(struct script *s, const char *topic,
                             const char *payload, enum mqtt_qos qos)
 {
-    struct mqtt_message message = {mqtt_text(topic), mqtt_text(payload), qos,
-                                   false, false};
+    struct mqtt_message message = {.topic_name = mqtt_text(topic),
+                                   .payload = mqtt_text(payload),
+                                   .qos = qos};
 
     return mqtt_client_publish(&s->client, &message, NULL);
 }
 
-uint16_t publish(struct script *s, const char *topic, const char *payload,
-                 enum mqtt_qos qos)
+uint16_t script_publish_with(struct script *s, const char *topic,
+                             const char *payload, enum mqtt_qos qos,
+                             const void *properties, size_t size)
 {
-    struct mqtt_message message = {mqtt_text(topic), mqtt_text(payload), qos,
-                                   false, false};
+    struct mqtt_message message = {.topic_name = mqtt_text(topic),
+                                   .payload = mqtt_text(payload),
+                                   .qos = qos,
+                                   .properties = {properties, size}};
     uint16_t identifier = 0;
 
     assert_int_equal(mqtt_client_publish(&s->client, &message, &identifier),
                      MQTT_OK);
     assert_int_equal(identifier != 0, qos != MQTT_QOS_0);
     return identifier;
+}
+
+uint16_t publish(struct script *s, const char *topic, const char *payload,
+                 enum mqtt_qos qos)
+{
+    return script_publish_with(s, topic, payload, qos, NULL, 0);
 }
 
 uint16_t publish_sent(struct script *s, const char *topic, const char *payload,
@@ -669,6 +828,12 @@ enum mqtt_error start_as(struct script *s)
     s->memory.input = lend(s->memory.input_size);
     s->memory.received_bits = s->with_bits ? calloc(1, 8192) : NULL;
     s->memory.received_list = lend(s->memory.received_count * sizeof(uint16_t));
+    s->memory.unsettled =
+        lend(s->memory.unsettled_count * sizeof(struct mqtt_unsettled));
+    s->memory.alias_topics =
+        lend(s->memory.alias_topic_count * sizeof(struct mqtt_alias));
+    s->memory.alias_names = lend(s->memory.alias_names_size);
+    s->memory.identifier = lend(s->memory.identifier_size);
     memset(&s->client, 0xA5, sizeof(s->client));
     error =
         mqtt_client_init(&s->client, sizeof(s->client), &s->config, &s->memory);
@@ -692,11 +857,18 @@ static void stop(struct script *s)
     free(s->memory.input);
     free(s->memory.received_bits);
     free(s->memory.received_list);
+    free(s->memory.unsettled);
+    free(s->memory.alias_topics);
+    free(s->memory.alias_names);
+    free(s->memory.identifier);
     free(s->lent);
     s->memory.outbox = s->memory.control = s->memory.input = NULL;
     s->memory.slots = NULL;
     s->memory.received_bits = NULL;
     s->memory.received_list = NULL;
+    s->memory.unsettled = NULL;
+    s->memory.alias_topics = NULL;
+    s->memory.alias_names = s->memory.identifier = NULL;
     s->lent = NULL;
     s->started = false;
 }

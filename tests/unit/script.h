@@ -17,6 +17,10 @@
  *
  * Whatever the client sends is inspected on the way: whole packets of the
  * kinds a client sends, CONNECT first and once, nothing after DISCONNECT.
+ *
+ * The server speaks the version that CONNECT names: what a test lets it send by
+ * server_connack(), _answers(), _suback(), _publishes() are packets of 3.1.1 or
+ * of 5.0, there without properties and with reason code 0.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -54,9 +58,11 @@ struct row {
 struct packet {
     uint8_t first_byte;
     uint16_t identifier;      /* 0: none */
-    struct mqtt_span topic;   /* PUBLISH */
+    struct mqtt_span topic;   /* PUBLISH; may be empty with an alias */
     struct mqtt_span payload; /* PUBLISH */
-    const uint8_t *bytes;     /* of all, until the next packet is taken */
+    uint8_t reason_code;      /* acknowledgements, DISCONNECT, AUTH; else 0 */
+    struct mqtt_span properties; /* of 5.0, but for CONNECT */
+    const uint8_t *bytes;        /* of all, until the next packet is taken */
     size_t size;
 };
 
@@ -82,6 +88,8 @@ struct script {
     struct row partial;
     bool seen_connect, seen_disconnect;
     unsigned pings;
+    uint8_t level;           /* protocol level of CONNECT; 0: none seen yet */
+    uint8_t disconnect_code; /* reason code of DISCONNECT, once it was seen */
 
     struct packet packet;
     struct row packet_bytes;
@@ -121,6 +129,13 @@ void cut(struct script *s);
 void reopened(struct script *s);
 /* reopened(), and a good CONNACK with this Session Present comes. */
 void reconnected(struct script *s, bool session_present);
+/* 5.0: the same two, with these bytes as the properties of CONNACK. */
+#define connected_with(s, ...)                                                 \
+    script_connected(s, (const uint8_t[]){__VA_ARGS__},                        \
+                     sizeof((const uint8_t[]){__VA_ARGS__}))
+#define reconnected_with(s, session_present, ...)                              \
+    script_reconnected(s, session_present, (const uint8_t[]){__VA_ARGS__},     \
+                       sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* ---- time ---------------------------------------------------------------- */
 
@@ -142,6 +157,8 @@ void driver_closes(struct script *s);
     server_sends_span(s, (const uint8_t[]){__VA_ARGS__},                       \
                       sizeof((const uint8_t[]){__VA_ARGS__}))
 void server_sends_span(struct script *s, const void *bytes, size_t size);
+/* Whether 5.0 is spoken, or will be when CONNECT has left. */
+bool speaks_5_0(const struct script *s);
 void server_connack(struct script *s, uint8_t flags, uint8_t code);
 /* PUBACK 0x40, PUBREC 0x50, PUBREL 0x62, PUBCOMP 0x70, UNSUBACK 0xB0. */
 void server_answers(struct script *s, uint8_t first_byte, uint16_t identifier);
@@ -149,6 +166,16 @@ void server_suback(struct script *s, uint16_t identifier, uint8_t code);
 /* `first_byte` of PUBLISH; `identifier` is left out when it says QoS 0. */
 void server_publishes(struct script *s, uint8_t first_byte, const char *topic,
                       uint16_t identifier, const char *payload);
+/* 5.0: the same, with a reason code, or with these bytes as properties. */
+void server_answers_with(struct script *s, uint8_t first_byte,
+                         uint16_t identifier, uint8_t reason_code);
+#define server_connack_with(s, flags, code, ...)                               \
+    script_connack(s, flags, code, (const uint8_t[]){__VA_ARGS__},             \
+                   sizeof((const uint8_t[]){__VA_ARGS__}))
+#define server_publishes_with(s, first_byte, topic, identifier, payload, ...)  \
+    script_publish(s, first_byte, topic, identifier, payload,                  \
+                   (const uint8_t[]){__VA_ARGS__},                             \
+                   sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* All that the client has sent since last looked at is just that. */
 #define expect_bytes(s, ...)                                                   \
@@ -178,6 +205,11 @@ uint16_t publish_sent(struct script *s, const char *topic, const char *payload,
 /* mqtt_client_publish() of text, whatever it says. */
 enum mqtt_error try_publish(struct script *s, const char *topic,
                             const char *payload, enum mqtt_qos qos);
+/* 5.0: publish() of text with these bytes as properties. */
+#define publish_with(s, topic, payload, qos, ...)                              \
+    script_publish_with(s, topic, payload, qos,                                \
+                        (const uint8_t[]){__VA_ARGS__},                        \
+                        sizeof((const uint8_t[]){__VA_ARGS__}))
 /* Subscribe, and have it granted. */
 void subscribed(struct script *s, struct mqtt_subscription *subscription);
 
@@ -188,12 +220,15 @@ void subscribed(struct script *s, struct mqtt_subscription *subscription);
     script_message(s, topic, payload, __FILE__, __LINE__)
 #define expect_published(s, identifier, outcome)                               \
     script_published(s, identifier, outcome, __FILE__, __LINE__)
-/* The client gives up the connection with this error, and it is closed. */
+/* The client gives up the connection with this error, and it is closed; in 5.0
+ * DISCONNECT may have left before, see disconnect_code. */
 #define expect_fatal(s, error) script_fatal(s, error, __FILE__, __LINE__)
 /* Take what the network brings; dispatch. Returns the number of events. */
 int dispatch(struct script *s);
 
 bool span_is(struct mqtt_span span, const char *text);
+/* The number of the first property of this identifier; -1: there is none. */
+int64_t number_of(struct mqtt_span properties, uint8_t identifier);
 const char *event_name(enum mqtt_event_type type);
 
 /* ---- behind the macros --------------------------------------------------- */
@@ -217,6 +252,17 @@ void script_published(struct script *s, uint16_t identifier,
                       enum mqtt_outcome outcome, const char *file, int line);
 void script_fatal(struct script *s, enum mqtt_error error, const char *file,
                   int line);
+void script_connack(struct script *s, uint8_t flags, uint8_t code,
+                    const void *properties, size_t size);
+void script_connected(struct script *s, const void *properties, size_t size);
+void script_reconnected(struct script *s, bool session_present,
+                        const void *properties, size_t size);
+void script_publish(struct script *s, uint8_t first_byte, const char *topic,
+                    uint16_t identifier, const char *payload,
+                    const void *properties, size_t size);
+uint16_t script_publish_with(struct script *s, const char *topic,
+                             const char *payload, enum mqtt_qos qos,
+                             const void *properties, size_t size);
 /* Bring one more chunk to the client; false: nothing there, or not taken. */
 bool script_feed(struct script *s);
 /* Take all output, unless the network is blocked. */

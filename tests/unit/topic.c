@@ -212,13 +212,33 @@ static void test_filters_that_are_valid(void **state)
                          filters[i].good);
 }
 
-/* To 3.1.1 a shared filter is one as any other. */
+/* [5.0 MQTT-4.8.2-1], [5.0 MQTT-4.8.2-2] */
 static void test_shared_filters_that_are_valid(void **state)
 {
     static const struct text filters[] = {
-        GOOD("$share/g/a"), GOOD("$share/g/#"), GOOD("$share/g/+/a"),
-        GOOD("$share/g//"), BAD("$share/g/a#"), BAD("$share/g+/a"),
-        BAD("$share/#/a"),  GOOD("$share"),     GOOD("$shared/+"),
+        GOOD("$share/g/a"),
+        GOOD("$share/g/#"),
+        GOOD("$share/g/+/a"),
+        GOOD("$share/g//"),
+        GOOD("$share/g/$share/+/a"),
+        GOOD("$share/\xC3\xA4/a"),
+        BAD("$share/g/a#"),
+        BAD("$share/g+/a"),
+        BAD("$share/#/a"),
+        BAD("$share/+/a"),
+        BAD("$share/+"),
+        BAD("$share/#"),
+        BAD("$share/"),
+        BAD("$share//"),
+        BAD("$share//a"),
+        BAD("$share/g"),
+        BAD("$share/g/"),
+        BAD("$share/\xFF/a"),
+        GOOD("$share"),
+        GOOD("$shared/+"),
+        GOOD("$shared"),
+        GOOD("/$share/"),
+        GOOD("$SHARE/+"),
     };
 
     (void)state;

@@ -104,12 +104,17 @@ def check_format(count):
               'format', '\n' + done.stderr[:4000])
 
 
+def run_tool(name, *options):
+    """Its exit status and what it printed."""
+    log = BUILDS / f'{name}.log'
+    log.unlink(missing_ok=True)
+    status = call([TOP / 'tools' / name, *options], log)
+    return status, log.read_text()
+
+
 def run_bench(*options):
     """Its exit status and what it printed, which is shown too."""
-    log = BUILDS / 'bench.log'
-    log.unlink(missing_ok=True)
-    status = call([TOP / 'tools/bench', *options], log)
-    text = log.read_text()
+    status, text = run_tool('bench', *options)
     print(text, flush=True)
     return status, text
 
@@ -134,6 +139,43 @@ def bench(count):
         count.add('FAILED', 'bench', f'status {status}')
 
 
+def conformance(count, kind):
+    """The statements of the standards, a case for each version, and the table
+    of them; in a folder where the suite was built."""
+    say('conformance')
+    status, text = run_tool('conformance', '--check', '--build',
+                            BUILDS / kind[0])
+    lines = text.strip().splitlines()
+    say(f'conformance: {lines[-1] if lines else ""}')
+    missing = {'3.1.1': [], '5.0': []}
+    for version, rest in re.findall(r'^(3\.1\.1|5\.0) +(\S+ +NOT KEPT .*)$',
+                                    text, re.M):
+        missing[version].append(rest)
+    stale = 'not up to date' in text
+    for version, rests in missing.items():
+        count.add('FAILED' if rests else 'passed',
+                  f'conformance: statements of {version}',
+                  '\n'.join([f'{len(rests)} have no test', *rests[:10]]))
+    count.add('FAILED' if stale else 'passed', 'conformance: its table',
+              'run tools/conformance')
+    if status and not stale and not any(missing.values()):
+        count.add('FAILED', 'conformance', f'status {status}\n{text[-4000:]}')
+
+
+def coverage(count):
+    """The two bars of tools/coverage."""
+    say('coverage')
+    status, text = run_tool('coverage', '--build', BUILDS / 'coverage')
+    bars = re.findall(r'([\d.]+) % of the (lines|branches) \((\d+) %', text)
+    say('coverage: ' + ', '.join(f'{got} % of {what}' for got, what, _ in bars))
+    for got, what, bar in bars:
+        count.add('passed' if float(got) >= float(bar) else 'FAILED',
+                  f'coverage: {what}', f'{got} % where {bar} % is the bar; '
+                  'tools/coverage lists what is not reached')
+    if not bars:
+        count.add('FAILED', 'coverage', f'status {status}\n{text[-4000:]}')
+
+
 def quick(count):
     """What to run before each commit: under a minute."""
     test(count, GCC, 'unit', 'headers', 'symbols')
@@ -144,8 +186,10 @@ def full(count):
     """Everything that one machine can tell."""
     check_format(count)
     test(count, GCC)
-    test(count, CLANG, 'unit', 'headers', 'symbols')
-    test(count, SANITIZED, 'unit', 'broker')
+    conformance(count, GCC)
+    test(count, CLANG, 'unit', 'conformance', 'headers', 'symbols')
+    test(count, SANITIZED, 'unit', 'conformance', 'broker')
+    coverage(count)
     bench(count)
 
 

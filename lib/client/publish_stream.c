@@ -1,0 +1,31 @@
+#include "client/client.h"
+#include "engine/compose.h"
+#include <mqttloop/stream.h>
+
+/* Its head is written into control memory before it leaves. */
+static bool head_fits(const struct mqtt_client *c,
+                      const struct mqtt_message *message)
+{
+    size_t room = c->engine_.control_.size_;
+
+    return room > MQTT_HEAD_OVERHEAD &&
+           message->topic_name.size <= room - MQTT_HEAD_OVERHEAD &&
+           message->properties.size <=
+               room - MQTT_HEAD_OVERHEAD - message->topic_name.size;
+}
+
+enum mqtt_error mqtt_publish_stream(struct mqtt_client *client,
+                                    const struct mqtt_message *message,
+                                    struct mqtt_source *source,
+                                    uint16_t *packet_identifier)
+{
+    if (!client || !message || !source || !source->read)
+        return MQTT_ERR_ARGUMENT;
+    if (message->qos == MQTT_QOS_0)
+        return MQTT_ERR_QOS;
+    if (!head_fits(client, message))
+        return MQTT_ERR_TOO_LARGE;
+    client->session_.composer_ = &mqtt_composer;
+    return mqtt_client_publish_draft(client, message, source,
+                                     packet_identifier);
+}

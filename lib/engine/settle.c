@@ -1,0 +1,130 @@
+/*
+ * Messages of QoS 1 and 2 that come: each is acknowledged once the application
+ * has processed it, when it pulls the next event or when it says so.
+ */
+#include "engine/engine.h"
+#include "session/received.h"
+#include "session/unsettled.h"
+
+static bool by_call(const struct mqtt_engine *e)
+{
+    return e->config_->settle == MQTT_SETTLE_BY_CALL;
+}
+
+static enum mqtt_packet_type answer_type(unsigned qos)
+{
+    return qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
+}
+
+/* -- when it comes ------------------------------------------------------------------ */
+
+/* It is known: only its acknowledgement may have been lost. */
+static enum mqtt_error admit_again(struct mqtt_engine *e, uint16_t identifier)
+{
+    if (mqtt_unsettled_came_again(&e->session_->unsettled_, identifier))
+        mqtt_engine_flush_settled(e);
+    else if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier, 0))
+        return MQTT_LATER;
+    MQTT_COUNT(e->config_->statistics, duplicates_received);
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,
+                                  uint16_t identifier, bool *again)
+{
+    struct mqtt_identifier_set *received = &e->session_->received_;
+
+    *again = qos == 2 && mqtt_received_has(received, identifier);
+    if (*again)
+        return admit_again(e, identifier);
+    if (e->receive_open_ >= e->receive_limit_)
+        return MQTT_ERR_RECEIVE_MAXIMUM; /* [5.0 MQTT-3.3.4-9] */
+    if (by_call(e) && mqtt_unsettled_full(&e->session_->unsettled_)) {
+        e->unsettled_full_ = true;
+        return MQTT_LATER;
+    }
+    if (qos == 2 && !received->bits_ && received->count_ >= received->capacity_)
+        return MQTT_ERR_RECEIVED_FULL;
+    return MQTT_OK;
+}
+
+uint32_t mqtt_engine_accept(struct mqtt_engine *e, unsigned qos,
+                            uint16_t identifier)
+{
+    e->receive_open_++;
+    if (qos == 2)
+        mqtt_received_add(&e->session_->received_, identifier);
+    if (by_call(e))
+        return mqtt_unsettled_add(&e->session_->unsettled_, identifier,
+                                  qos == 2);
+    mqtt_engine_deliver(e, qos, identifier, 0);
+    return 0;
+}
+
+void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
+                         uint16_t identifier, uint8_t code)
+{
+    e->delivered_ = identifier;
+    e->delivered_type_ = (uint8_t)answer_type(qos);
+    e->delivered_code_ = code;
+}
+
+/* A QoS 2 message that is refused ends with its PUBREC [5.0 MQTT-4.3.3-9]. */
+static void forget_refused(struct mqtt_engine *e, bool qos2,
+                           uint16_t identifier, uint8_t code)
+{
+    if (qos2 && code & 0x80)
+        mqtt_received_remove(&e->session_->received_, identifier);
+}
+
+void mqtt_engine_answer(struct mqtt_engine *e, unsigned qos,
+                        uint16_t identifier, uint8_t code)
+{
+    uint32_t handle = mqtt_engine_accept(e, qos, identifier);
+
+    if (handle) { /* in its turn */
+        mqtt_unsettled_settle(&e->session_->unsettled_, handle, code);
+        mqtt_engine_flush_settled(e);
+    } else {
+        e->delivered_code_ = code;
+    }
+}
+
+/* -- when it has been processed --------------------------------------------------------- */
+
+bool mqtt_engine_acknowledge(struct mqtt_engine *e)
+{
+    if (!mqtt_engine_stage_ack(e, (enum mqtt_packet_type)e->delivered_type_,
+                               e->delivered_, e->delivered_code_))
+        return false;
+    forget_refused(e, e->delivered_type_ == MQTT_PUBREC, e->delivered_,
+                   e->delivered_code_);
+    e->delivered_ = 0;
+    return true;
+}
+
+void mqtt_engine_flush_settled(struct mqtt_engine *e)
+{
+    struct mqtt_unsettled_list *list = &e->session_->unsettled_;
+    struct mqtt_settled settled;
+
+    e->settled_waits_ = false;
+    while (!e->cut_ && mqtt_unsettled_next(list, &settled)) {
+        if (!mqtt_engine_stage_ack(e, answer_type(settled.qos2 ? 2 : 1),
+                                   settled.identifier, settled.code)) {
+            e->settled_waits_ = true;
+            return;
+        }
+        mqtt_unsettled_acknowledged(list, &settled);
+        forget_refused(e, settled.qos2, settled.identifier, settled.code);
+    }
+}
+
+enum mqtt_error mqtt_engine_settle_handle(struct mqtt_engine *e,
+                                          uint32_t handle, uint8_t code)
+{
+    if (!mqtt_unsettled_settle(&e->session_->unsettled_, handle, code))
+        return MQTT_ERR_HANDLE;
+    mqtt_engine_flush_settled(e);
+    return MQTT_OK;
+}

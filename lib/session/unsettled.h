@@ -1,0 +1,54 @@
+/*
+ * Received messages that the application settles by a call, in the order in
+ * which they came on this connection [5.0, section 4.6].
+ *
+ * One of QoS 1 is forgotten when the connection ends: it comes again. One of
+ * QoS 2 outlives it, since it is not given to the application again: when it
+ * comes again it takes its place behind those that came before it.
+ */
+#ifndef MQTT_SESSION_UNSETTLED_H
+#define MQTT_SESSION_UNSETTLED_H
+
+#include <mqttloop/session.h>
+
+/* An acknowledgement that may leave now. */
+struct mqtt_settled {
+    uint16_t identifier;
+    uint8_t code;
+    bool qos2; /* PUBREC, else PUBACK */
+};
+
+void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
+                         struct mqtt_unsettled *entries, uint16_t capacity);
+
+/* A message came; its handle, never 0, which no other one in the list has.
+ * 0: there is no room. */
+uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
+                            uint16_t identifier, bool qos2);
+bool mqtt_unsettled_full(const struct mqtt_unsettled_list *list);
+
+/* It is to be acknowledged with this code; false: a handle of nothing, or
+ * settled already. */
+bool mqtt_unsettled_settle(struct mqtt_unsettled_list *list, uint32_t handle,
+                           uint8_t code);
+
+/* A QoS 2 message came again, on this connection or after a cut; true: it is
+ * in the list, and its acknowledgement leaves when it is settled. If it came
+ * before a cut it now stands at the end of the list. */
+bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
+                               uint16_t identifier);
+
+/* The next acknowledgement that may leave: of the settled ones that came on
+ * this connection, with none of the same QoS before it that is not settled.
+ * It stays until mqtt_unsettled_acknowledged() takes it out of the list. */
+bool mqtt_unsettled_next(const struct mqtt_unsettled_list *list,
+                         struct mqtt_settled *settled);
+void mqtt_unsettled_acknowledged(struct mqtt_unsettled_list *list,
+                                 const struct mqtt_settled *settled);
+
+/* The connection has ended: QoS 1 is forgotten, QoS 2 waits to come again. */
+void mqtt_unsettled_cut(struct mqtt_unsettled_list *list);
+/* The session has ended: all handles are of nothing. */
+void mqtt_unsettled_clear(struct mqtt_unsettled_list *list);
+
+#endif
