@@ -87,7 +87,7 @@ static const struct text texts[] = {
     {MQTT_ERR_RECEIVE_MAXIMUM,
      "the server sent more messages at once than Receive Maximum"},
     {MQTT_ERR_TOPIC_ALIAS,
-     "the server sent a topic alias that is 0, too large, or unknown"},
+     "the server sent a topic alias that is 0 or too large"},
     {MQTT_ERR_ALIAS_MEMORY,
      "the server gave topic aliases to more than the alias memory takes"},
     {MQTT_ERR_AUTHENTICATION,
@@ -109,6 +109,7 @@ static const struct text texts[] = {
     {MQTT_ERR_CONTROL_SIZE, "CONNECT is larger than the control memory"},
     {MQTT_ERR_RENEWAL, "the application does not want to connect now"},
     {MQTT_ERR_SOURCE, "the source of a message could not be read"},
+    {MQTT_ERR_STORE, "the store failed"},
 };
 
 const char *mqtt_error_text(enum mqtt_error error)

@@ -34,6 +34,7 @@
 #include <mqttloop/protocol.h>
 #include <mqttloop/reason.h>
 #include <mqttloop/session.h>
+#include <mqttloop/store.h>
 #include <mqttloop/types.h>
 #include <mqttloop/version.h>
 
@@ -150,6 +151,10 @@ enum mqtt_event_type {
                                 reason_code, properties; error: a limit of the
                                 server forbids to tell it, which still has it */
     MQTT_EVENT_ROOM,         /**< after MQTT_ERR_NO_ROOM: it is worth a try */
+    MQTT_EVENT_STORED,       /**< with a store: the publish packet_identifier
+                                outlives the process now */
+    MQTT_EVENT_STORE_FAILED, /**< error is what the store said; what was not
+                                committed is written again at the next open */
     /* 5.0 only: */
     MQTT_EVENT_REFUSED,           /**< CONNACK with reason_code, properties;
                                  MQTT_EVENT_DISCONNECTED follows */
@@ -195,7 +200,7 @@ struct mqtt_event {
     const char *detail; /**< words of the transport, or NULL */
 };
 
-/** Told of every event but messages that a subscription took. */
+/** Told of every event but MQTT_EVENT_MESSAGE. */
 typedef void mqtt_event_function(struct mqtt_client *client,
                                  const struct mqtt_event *event, void *context);
 
@@ -347,10 +352,18 @@ struct mqtt_config {
     bool check_payload_format;
     /** When received messages are acknowledged. */
     enum mqtt_settle_mode settle;
+    /** 5.0: a server that sends more messages than the Receive Maximum allows is
+     * not cut off by DISCONNECT with 0x93; with MQTT_SETTLE_BY_CALL nothing more
+     * is read until one is settled, as in 3.1.1. mosquitto 2.0 is such a
+     * server, when more than that waits for a client. */
+    bool tolerate_overrun;
     /** What to do with messages larger than the input memory: NULL, or
      * &mqtt_large_parts of stream.h. NULL: in 5.0 the server is told not to
      * send any, in 3.1.1 they are read past, MQTT_EVENT_MESSAGE_TOO_LARGE. */
     const struct mqtt_large *large;
+    /** Where the session outlives the process, see store.h; NULL: nowhere.
+     * mqtt_client_init() restores from it. Needs a session that lasts. */
+    struct mqtt_store *store;
     /** When the session is lost, publish anew what was sent and not
      * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. */
     bool republish_lost;
@@ -425,13 +438,10 @@ struct mqtt_client {
     int8_t why_; /* enum mqtt_error */
     bool wanted_, draining_, ending_, wiping_, lost_, established_;
     bool session_held_, subscriptions_due_, gone_due_, notified_;
-    bool failing_;  /* DISCONNECT with an error is to leave */
-    bool resuming_; /* no clean start: a session of ours is to go on */
-    bool agreed_;   /* on a protocol version, by a good CONNACK */
-    bool greeted_;  /* CONNECT was made for this network connection */
-    uint16_t identifier_size_;
-    uint8_t *identifier_; /* assigned by the server, in lent memory */
-    size_t identifier_room_;
+    bool failing_;    /* DISCONNECT with an error is to leave */
+    bool resuming_;   /* no clean start: a session of ours is to go on */
+    bool store_told_; /* of the error that the store has */
+    bool greeted_;    /* CONNECT was made for this network connection */
     struct mqtt_span answer_properties_;
     struct mqtt_disconnect_options end_;
 };
@@ -445,7 +455,9 @@ struct mqtt_client {
  * MQTT_ERR_VERSION: `size` is another. MQTT_ERR_ARGUMENT: protocol or random
  * is missing. MQTT_ERR_SERVER, _CLIENT_IDENTIFIER, _USER_NAME, _PASSWORD,
  * _WILL: that part of the configuration. MQTT_ERR_MEMORY: a size is against
- * session.h. MQTT_ERR_CONTROL_SIZE: CONNECT does not fit into `control`.
+ * session.h, or too small for what the store holds. MQTT_ERR_CONTROL_SIZE:
+ * CONNECT does not fit into `control`. MQTT_ERR_STORE: it cannot be read.
+ * MQTT_ERR_PROTOCOL_VERSION: its session is of a version that is not configured.
  */
 enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
                                  const struct mqtt_config *config,
@@ -554,10 +566,10 @@ enum mqtt_error mqtt_settle(struct mqtt_client *client, uint32_t settle_handle,
  * no such message; one that was accepted before, and that a new connection
  * forbids, ends with MQTT_OUTCOME_FORBIDDEN, or _UNKNOWN if it had been sent.
  * With a Message Expiry Interval, what is left of it is sent (more than 102
- * years count as 102); a message of which no byte has left when it is over ends
- * with MQTT_OUTCOME_EXPIRED (QoS 0: counted), MQTT_ERR_TOO_LARGE: then its topic
- * name must fit into `control`
- * (control_size - 24). MQTT_ERR_PROTOCOL_VERSION: properties in 3.1.1, without
+ * years count as 102); a message that was not offered to the network before it
+ * is over ends with MQTT_OUTCOME_EXPIRED (QoS 0: counted); MQTT_ERR_TOO_LARGE:
+ * then its topic name must fit into `control` (control_size - 24).
+ * MQTT_ERR_PROTOCOL_VERSION: properties in 3.1.1, without
  * drop_unsupported. MQTT_ERR_PAYLOAD_FORMAT: see check_payload_format.
  */
 enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
@@ -605,7 +617,8 @@ enum mqtt_client_state mqtt_client_state(const struct mqtt_client *client);
 struct mqtt_outstanding {
     uint16_t packet_identifier; /**< 0 before the first call */
     enum mqtt_qos qos;
-    bool sent;     /**< at least once, in this session */
+    bool sent;     /**< at least once, in this session; or it may have been,
+                      for bytes just leave */
     bool released; /**< QoS 2: PUBREC came */
     uint16_t position_;
 };
@@ -710,8 +723,9 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now);
 mqtt_time mqtt_client_deadline(const struct mqtt_client *client);
 
 /**
- * A driver's wishes: `requested(driver)` is called, perhaps often, when bytes
- * or wants may have come up outside of its turn; `clock(driver)` is asked for
+ * A driver's wishes: `requested(driver)` is called when bytes or wants may have
+ * come up, in its turn or outside of it, and not again before the next
+ * mqtt_client_tick(): it asks for one more turn; `clock(driver)` is asked for
  * the time by requests that set a deadline. Both are hooks, and may be NULL.
  * Without a clock, tick before such requests.
  */

@@ -72,6 +72,7 @@ struct mqtt_engine {
     uint32_t packet_size_; /* of the event that is pulled, to be passed over */
     uint16_t request_count_; /* topic filters in the open request; 0: none */
     uint16_t delivered_;     /* identifier of the borrowed message; 0: none */
+    uint32_t delivered_handle_; /* with a store; 0: none */
     int8_t error_;           /* enum mqtt_error; sticky until the next open */
     uint8_t reason_code_;    /* of CONNACK, or of the server's DISCONNECT */
     uint8_t end_code_;       /* of our DISCONNECT */

@@ -20,7 +20,8 @@ struct mqtt_sizes {
     size_t slots;     /**< 4,096; a power of two */
     size_t control;   /**< 4,096 bytes, more if CONNECT needs more */
     size_t input;     /**< 65,536 bytes: the largest message received whole */
-    size_t unsettled; /**< with MQTT_SETTLE_BY_CALL: 256 messages */
+    size_t unsettled; /**< with MQTT_SETTLE_BY_CALL, or a store: 256 messages,
+                         and PUBRELs that wait for a commit */
     size_t aliases;   /**< 5.0: topic names each way: 16; incoming ones have
                          256 bytes each, all together */
 };

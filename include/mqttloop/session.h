@@ -62,8 +62,10 @@ struct mqtt_unsettled {
  *           mqtt_client_input_buf() asks for at a time. A larger PUBLISH is
  *           read past, acknowledged, and reported; any other packet that is
  *           larger ends the connection with MQTT_ERR_PACKET_TOO_LARGE.
- * unsettled With mqtt_config.settle only: one for each message that waits for
- *           mqtt_settle(). In 5.0 their number is announced as Receive Maximum;
+ * unsettled With mqtt_config.settle: one for each message that waits for
+ *           mqtt_settle(); with mqtt_config.store: for each that waits for its
+ *           commit, too, and when all are in use no more is read. With settle,
+ *           in 5.0 their number is announced as Receive Maximum;
  *           in 3.1.1 no more is read while all are in use. 1 to 65,535.
  * alias_topics, alias_names  5.0: memory for topic aliases, outgoing and
  *           incoming; without it there are none. alias_topics: one for each
@@ -74,8 +76,13 @@ struct mqtt_unsettled {
  *           its size and 4 bytes. If a server's do not fit, the connection ends
  *           with MQTT_ERR_ALIAS_MEMORY and the next one does without.
  * identifier  5.0: identifier_size bytes for a client identifier that the
- *           server assigns. One that does not fit, or without this memory, is
- *           not kept: then the session ends with its connection.
+ *           server assigns. One that does not fit, there or with CONNECT into
+ *           control, or without this memory, is not kept: then the session ends
+ *           with its connection.
+ * released  With mqtt_config.store only: packet identifiers of QoS 2 messages
+ *           whose PUBREL came and whose PUBCOMP waits for a commit; when all
+ *           are in use, the next PUBREL waits. At least 1. A store needs
+ *           `unsettled`, too.
  * received  The packet identifiers of QoS 2 messages that have come and wait
  *           for PUBREL. Either received_bits: 8,192 bytes, zeroed by the
  *           caller, any number of identifiers at no search (pages that are
@@ -107,6 +114,8 @@ struct mqtt_memory {
     size_t alias_names_size, alias_name_count;
     void *identifier;
     size_t identifier_size;
+    uint16_t *released;
+    size_t released_count;
 };
 
 /** What a server allows, see mqtt_client_limits(). */
@@ -184,6 +193,7 @@ struct mqtt_unsettled_list {
 
 struct mqtt_protocol;
 struct mqtt_composer;
+struct mqtt_store;
 
 struct mqtt_session {
     const struct mqtt_protocol *protocol_;
@@ -203,11 +213,30 @@ struct mqtt_session {
     uint16_t pubrel_due_;           /* first of pubrels_ not sent yet */
     uint16_t quota_, send_maximum_; /* of this connection */
     uint16_t quota_qos2_, send_maximum_qos2_;
+    uint16_t quota_owed_; /* beyond send_maximum_, by older exchanges */
     uint16_t configured_, configured_qos2_; /* 0: not */
     uint32_t room_wanted_; /* bytes that were refused; 0: none */
     bool connected_, slot_wanted_, compaction_futile_;
 
     mqtt_time now_;
+
+    uint8_t *identifier_; /* assigned by the server, in lent memory */
+    uint16_t identifier_size_;
+    size_t identifier_room_;
+
+    /* The store, see lib/session/store.h. */
+    struct mqtt_store *store_;
+    struct mqtt_span store_key_;
+    uint64_t order_;
+    uint16_t unstored_; /* first of publishes_ whose record is not committed */
+    uint16_t *released_;
+    uint16_t released_capacity_, released_count_; /* in their order: */
+    uint16_t released_done_, released_committing_;
+    int8_t store_error_; /* enum mqtt_error; all is to be written anew */
+    uint16_t restored_; /* first ones of publishes_ that know of no clock yet */
+    bool store_changed_, committing_, stored_due_;
+    bool agreed_; /* a good CONNACK came in this session, perhaps to a process
+                     before: messages may have been sent */
 
     /* Images that are not sent as they lie in the ring, see
      * lib/session/image.h and lib/engine/compose.c. */

@@ -154,7 +154,7 @@ enum mqtt_error {
     MQTT_ERR_PROPERTY_VALUE = -82,    /**< repeated, or a value not allowed */
     MQTT_ERR_RECEIVED_REASON_CODE = -83, /**< none of its packet */
     MQTT_ERR_RECEIVE_MAXIMUM = -84,      /**< more messages than announced */
-    MQTT_ERR_TOPIC_ALIAS = -85,          /**< 0, above our maximum, unknown */
+    MQTT_ERR_TOPIC_ALIAS = -85,          /**< 0, or above our maximum */
     MQTT_ERR_ALIAS_MEMORY = -86,      /**< mqtt_memory.alias_names too small */
     MQTT_ERR_AUTHENTICATION = -87,    /**< AUTH not asked for, another method */
     MQTT_ERR_DISCONNECT_PACKET = -88, /**< the server sent DISCONNECT */
@@ -172,7 +172,8 @@ enum mqtt_error {
     MQTT_ERR_NAME = -103,            /**< the host name has no address */
     MQTT_ERR_CONTROL_SIZE = -104,    /**< CONNECT larger than control_size */
     MQTT_ERR_RENEWAL = -105, /**< before_connect() wants no connect now */
-    MQTT_ERR_SOURCE = -106   /**< a source could not be read */
+    MQTT_ERR_SOURCE = -106,  /**< a source could not be read */
+    MQTT_ERR_STORE = -107    /**< the store failed: see MQTT_EVENT_STORE */
 };
 
 /** An English sentence without a full stop; never NULL; not to be freed. */

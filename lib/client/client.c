@@ -1,6 +1,7 @@
 #include "client/client.h"
 #include "earlier.h"
 #include "session/composer.h"
+#include "session/store.h"
 
 #define OPEN_TIMEOUT_MS 30000
 #define END_TIMEOUT_MS 500
@@ -53,10 +54,6 @@ static enum mqtt_error init_parts(struct mqtt_client *c,
 {
     enum mqtt_error error;
 
-    if (memory->identifier_size && !memory->identifier)
-        return MQTT_ERR_MEMORY;
-    c->identifier_ = memory->identifier;
-    c->identifier_room_ = memory->identifier_size;
     error = mqtt_session_init(&c->session_, config, memory);
     if (!error)
         error = mqtt_engine_init(&c->engine_, &c->session_, config, memory);
@@ -96,6 +93,7 @@ void mqtt_client_destroy(struct mqtt_client *client)
     if (client->destroyed_)
         *client->destroyed_ = true;
     mqtt_subscriptions_release(client);
+    client->session_.store_ = NULL; /* a commit may be open still */
     client->state_ = MQTT_CLIENT_STOPPED;
     client->lost_ = false;
     client->requested_ = NULL;
@@ -120,6 +118,7 @@ void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
 static void set_time(struct mqtt_client *c, mqtt_time now)
 {
     c->now_ = c->engine_.now_ = c->session_.now_ = now;
+    mqtt_store_time(&c->session_);
 }
 
 void mqtt_client_ask_time(struct mqtt_client *c)
@@ -136,8 +135,6 @@ void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
     struct mqtt_log log = {c->now_, (enum mqtt_client_state)c->state_, state,
                            why};
 
-    if (mqtt_client_is(c, state))
-        return;
     c->state_ = (uint8_t)state;
     if (c->config_->log)
         c->config_->log(c->config_->context, &log);
@@ -167,9 +164,9 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
     if (config->before_connect &&
         config->before_connect(config->context, &c->options_, &c->server_))
         return MQTT_ERR_RENEWAL;
-    if (!c->options_.client_identifier.size && c->identifier_size_)
-        c->options_.client_identifier =
-            (struct mqtt_span){c->identifier_, c->identifier_size_};
+    if (!c->options_.client_identifier.size && c->session_.identifier_size_)
+        c->options_.client_identifier = (struct mqtt_span){
+            c->session_.identifier_, c->session_.identifier_size_};
     return c->engine_.protocol_->connect_check(&c->options_);
 }
 
@@ -213,6 +210,7 @@ void mqtt_client_opened(struct mqtt_client *client)
         return;
     set_start(client, &options);
     client->greeted_ = true;
+    mqtt_client_reopen_store(client);
     error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
     if (error)
         mqtt_client_give_up(client, error);
@@ -265,6 +263,7 @@ static void begin_failing(struct mqtt_client *c)
         return;
     c->failing_ = true;
     c->why_ = c->engine_.error_;
+    c->reason_code_ = c->engine_.reason_code_;
     set_end_timeout(c);
 }
 

@@ -46,6 +46,11 @@ void mqtt_client_follow_engine(struct mqtt_client *c);
 /* The connection is over and all it brought was pulled: what now? False: no
  * event is to be made of it. */
 bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event);
+/* With a store: its events, the commit at the end of a turn, and before a new
+ * connection what the last one could not write. */
+bool mqtt_client_next_of_store(struct mqtt_client *c, struct mqtt_event *event);
+bool mqtt_client_next_stored(struct mqtt_client *c, struct mqtt_event *event);
+void mqtt_client_reopen_store(struct mqtt_client *c);
 /* The server may not speak this version: true: the other one is to be tried, at
  * once. */
 bool mqtt_client_fall_back(struct mqtt_client *c);
@@ -92,8 +97,9 @@ void mqtt_subscriptions_renew(struct mqtt_client *c);
 /* SUBACK or UNSUBACK came, with these codes (in UNSUBACK of 3.1.1 none). */
 void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes);
 void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes);
-/* The next one to tell the application of: SUBSCRIBED, or UNSUBSCRIBED. */
-bool mqtt_subscriptions_next_answer(struct mqtt_client *c,
+/* The next one to tell the application of: SUBSCRIBED, of which answers_left_
+ * are due, or UNSUBSCRIBED. */
+void mqtt_subscriptions_next_answer(struct mqtt_client *c,
                                     struct mqtt_event *event);
 bool mqtt_subscriptions_next_gone(struct mqtt_client *c,
                                   struct mqtt_event *event);

@@ -24,8 +24,10 @@ bool mqtt_client_fall_back(struct mqtt_client *c)
     const struct mqtt_config *config = c->config_;
     bool at_first = c->engine_.protocol_ == config->protocol;
 
-    if (!config->fallback || c->agreed_ || !not_understood(c))
+    if (!config->fallback || c->session_.agreed_ || !not_understood(c))
         return false;
+    if (c->session_.protocol_ == config->fallback)
+        return false; /* restored in its form, and not to be sent otherwise */
     c->engine_.protocol_ = at_first ? config->fallback : config->protocol;
     return at_first;
 }

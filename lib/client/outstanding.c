@@ -15,12 +15,18 @@ static uint16_t follower(const struct mqtt_session *s,
     return next == MQTT_NO_SLOT && it->released ? s->publishes_.first_ : next;
 }
 
-static bool sent(const struct mqtt_session *s, const struct mqtt_slot *slot)
+/* Of those that were written into control memory all have been sent when a
+ * byte has left from there. */
+static bool sent(const struct mqtt_client *c, const struct mqtt_slot *slot)
 {
+    const struct mqtt_session *s = &c->session_;
+    bool leaving = s->batch_ && c->engine_.control_.sent_;
+
     if (slot->state_ != MQTT_SLOT_PUBLISH || (slot->flags_ & MQTT_SLOT_SENT))
         return true;
     return mqtt_ring_distance(&s->ring_, s->head_, slot->start_) <
-           mqtt_ring_distance(&s->ring_, s->head_, s->send_);
+           mqtt_ring_distance(&s->ring_, s->head_,
+                              leaving ? s->staged_ : s->send_);
 }
 
 bool mqtt_client_next_outstanding(const struct mqtt_client *client,
@@ -37,6 +43,6 @@ bool mqtt_client_next_outstanding(const struct mqtt_client *client,
     it->packet_identifier = slot->identifier_;
     it->qos = slot->flags_ & MQTT_SLOT_QOS2 ? MQTT_QOS_2 : MQTT_QOS_1;
     it->released = slot->state_ != MQTT_SLOT_PUBLISH;
-    it->sent = sent(s, slot);
+    it->sent = sent(client, slot);
     return true;
 }

@@ -69,7 +69,8 @@ struct mqtt_span mqtt_client_identifier(const struct mqtt_client *client)
 
     if (configured.size)
         return configured;
-    return (struct mqtt_span){client->identifier_, client->identifier_size_};
+    return (struct mqtt_span){client->session_.identifier_,
+                              client->session_.identifier_size_};
 }
 
 const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size)

@@ -18,14 +18,14 @@ static enum mqtt_error publish_allowed(const struct mqtt_client *c,
     return MQTT_OK;
 }
 
-/* What the message has that 3.1.1 has not. */
+/* The properties of a message that has some, which 3.1.1 has not. */
 static enum mqtt_error check_properties(const struct mqtt_client *c,
                                         struct mqtt_message *message)
 {
     const struct mqtt_protocol *protocol = c->session_.protocol_;
 
     if (!protocol->publish_check) {
-        if (message->properties.size && !c->config_->drop_unsupported)
+        if (!c->config_->drop_unsupported)
             return MQTT_ERR_PROTOCOL_VERSION;
         message->properties = (struct mqtt_span){NULL, 0};
         return MQTT_OK;

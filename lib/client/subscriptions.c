@@ -290,10 +290,10 @@ void mqtt_subscriptions_request(struct mqtt_client *c)
         request_wanted(c);
 }
 
+/* While a request is open, or answers are left, subscriptions_due_ stays. */
 bool mqtt_subscriptions_idle(const struct mqtt_client *c)
 {
-    return !c->subscriptions_due_ && !c->engine_.request_count_ &&
-           !c->answers_left_ && !c->gone_due_;
+    return !c->subscriptions_due_ && !c->gone_due_;
 }
 
 /* -- answers --------------------------------------------------------------------- */
@@ -333,13 +333,11 @@ void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes)
     c->gone_due_ = true;
 }
 
-bool mqtt_subscriptions_next_answer(struct mqtt_client *c,
+void mqtt_subscriptions_next_answer(struct mqtt_client *c,
                                     struct mqtt_event *event)
 {
     struct mqtt_subscription *s = c->answered_;
 
-    if (!c->answers_left_)
-        return false;
     while (!s->answer_due_)
         s = s->next_;
     s->answer_due_ = false;
@@ -356,7 +354,6 @@ bool mqtt_subscriptions_next_answer(struct mqtt_client *c,
         c->answer_properties_.size = 0;
     if (s->leaving_)
         leave(c, s);
-    return true;
 }
 
 static void take_out(struct mqtt_client *c, struct mqtt_subscription *s,

@@ -17,11 +17,9 @@ static int loop(struct mqtt_drive *d, mqtt_time end)
         enum mqtt_error error;
         int count = mqtt_drive_turn(d);
 
-        if (count || over)
+        if (count || over) /* a callback may have detached it: count > 0 */
             return count;
         reactor = d->reactor_;
-        if (!reactor)
-            return MQTT_ERR_ATTACHED; /* a callback detached it */
         error = reactor->ops->wait(reactor, end);
         if (error)
             return error;

@@ -192,6 +192,7 @@ static bool stage_next(struct mqtt_engine *e, struct plan *p)
 
     /* The largest that it can become decides, before an alias is given. */
     measure(e, p);
+    /* What has nothing behind its head fits: MQTT_HEAD_OVERHEAD. */
     whole = p->size + 8 <= room(e) && !p->image.source.size;
     if (!whole && !first)
         return false;
@@ -201,7 +202,7 @@ static bool stage_next(struct mqtt_engine *e, struct plan *p)
     measure(e, p);
     if (mqtt_image_special(&p->image))
         s->special_--;
-    stage(e, p, whole || !(p->rest + p->image.source.size));
+    stage(e, p, whole);
     if (p->image.source.size)
         begin_source(e, p);
     return true;

@@ -50,7 +50,7 @@ enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
     e->input_.own_size_ = (uint32_t)memory->input_size;
     e->input_.base_ = e->input_.own_;
     e->answer_by_ = e->packet_by_ = MQTT_NEVER;
-    e->protocol_ = config->protocol;
+    e->protocol_ = session->protocol_; /* a store may have another session */
     if (config->settle && !memory->unsettled_count)
         return MQTT_ERR_MEMORY;
     return init_aliases(e, memory);
@@ -136,9 +136,10 @@ static void expect(struct mqtt_engine *e,
 {
     bool five = mqtt_protocol_is_5(e->protocol_);
 
-    e->receive_limit_ = five && announced->receive_maximum
-                            ? announced->receive_maximum
-                            : UINT32_MAX;
+    e->receive_limit_ =
+        five && announced->receive_maximum && !e->config_->tolerate_overrun
+            ? announced->receive_maximum
+            : UINT32_MAX;
     e->input_limit_ = five && announced->maximum_packet_size
                           ? announced->maximum_packet_size
                           : UINT32_MAX;

@@ -54,11 +54,11 @@ void mqtt_engine_close(struct mqtt_engine *e);
 void mqtt_engine_fail(struct mqtt_engine *e, enum mqtt_error error);
 /* The same without a word. */
 void mqtt_engine_break(struct mqtt_engine *e, enum mqtt_error error);
-/* Whether DISCONNECT with an error is to leave, or has left. */
+/* Whether DISCONNECT with an error is to leave, or has left. With an error a
+ * connection is in no earlier state. */
 static inline bool mqtt_engine_failing(const struct mqtt_engine *e)
 {
-    return e->error_ && e->state_ >= MQTT_ENGINE_DISCONNECT_DUE &&
-           e->state_ <= MQTT_ENGINE_ENDED;
+    return e->error_ && e->state_ <= MQTT_ENGINE_ENDED;
 }
 /* DISCONNECT is to leave, after what is half sent and what is owed; 5.0 has
  * the rest. */
@@ -84,8 +84,9 @@ bool mqtt_request_joins(const struct mqtt_engine *e,
 
 /*
  * A request of topic filters, taken from the list at `first` where state_ is
- * `state` and that may stand together, so many as fit into control memory; one
- * request at a time. How many went; 0: none fits now, or one is open.
+ * `state` (one at least is) and that may stand together, so many as fit into
+ * control memory. No other request may be open. How many went; 0: none fits
+ * now, or the connection ends.
  */
 uint16_t mqtt_engine_request(struct mqtt_engine *e, enum mqtt_packet_type type,
                              const struct mqtt_subscription *first,
@@ -126,6 +127,10 @@ enum mqtt_error mqtt_engine_settle_handle(struct mqtt_engine *e,
                                           uint32_t handle, uint8_t code);
 /* Acknowledge what has been settled, as far as there is room. */
 void mqtt_engine_flush_settled(struct mqtt_engine *e);
+/* PUBREL came: PUBCOMP leaves, with a store when the removal is committed.
+ * MQTT_LATER: no room. */
+enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e,
+                                     uint16_t identifier);
 
 /* The borrowed message has been processed: acknowledge it. */
 bool mqtt_engine_acknowledge(struct mqtt_engine *e);

@@ -30,6 +30,12 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static bool discarding(const struct mqtt_engine *e)
+{
+    return e->state_ != MQTT_ENGINE_AWAIT_CONNACK &&
+           e->state_ != MQTT_ENGINE_OPEN;
+}
+
 void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
                             size_t *size)
 {
@@ -39,6 +45,8 @@ void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
         *size = in->base_ == in->own_ ? in->own_size_ - in->end_ : 0;
         return *size ? in->base_ + in->end_ : NULL;
     }
+    if (discarding(e)) /* else there might be no room to read the end into */
+        in->begin_ = in->end_;
     move_to_own(in);
     if (!held(in) && lent && lent_size) {
         in->base_ = lent;
@@ -48,12 +56,6 @@ void *mqtt_engine_input_buf(struct mqtt_engine *e, void *lent, size_t lent_size,
         *size = in->own_size_ - in->end_;
     }
     return *size ? in->base_ + in->end_ : NULL;
-}
-
-static bool discarding(const struct mqtt_engine *e)
-{
-    return e->state_ != MQTT_ENGINE_AWAIT_CONNACK &&
-           e->state_ != MQTT_ENGINE_OPEN;
 }
 
 void mqtt_engine_input_done(struct mqtt_engine *e, size_t size)

@@ -25,8 +25,7 @@ static mqtt_time ping_at(const struct mqtt_engine *e)
 {
     mqtt_time at = MQTT_NEVER;
 
-    if (!e->keep_alive_ms_ || e->cut_ || e->ping_due_ ||
-        e->state_ != MQTT_ENGINE_OPEN)
+    if (!e->keep_alive_ms_ || e->ping_due_ || e->state_ != MQTT_ENGINE_OPEN)
         return MQTT_NEVER;
     if (!e->control_.used_)
         at = e->last_sent_ + interval(e);
@@ -56,10 +55,12 @@ void mqtt_engine_await_connack(struct mqtt_engine *e)
     e->answer_by_ = e->now_ + (timeout ? timeout : CONNACK_TIMEOUT_MS);
 }
 
+/* What was sent last is CONNECT, or AUTH: the wait for CONNACK counts
+ * [3.1.1 MQTT-3.1.2-23]. */
 void mqtt_keep_alive_begin(struct mqtt_engine *e)
 {
     e->answer_by_ = MQTT_NEVER;
-    e->last_sent_ = e->last_received_ = e->now_;
+    e->last_received_ = e->now_;
 }
 
 void mqtt_engine_packet_began(struct mqtt_engine *e, uint32_t size)

@@ -116,8 +116,7 @@ static void stage_what_is_due(struct mqtt_engine *e)
 
 static bool sending(const struct mqtt_engine *e)
 {
-    return !e->cut_ && e->state_ >= MQTT_ENGINE_AWAIT_CONNACK &&
-           e->state_ <= MQTT_ENGINE_DISCONNECTING;
+    return e->state_ <= MQTT_ENGINE_DISCONNECTING;
 }
 
 /* Whether something has to leave before the next PUBLISH. */

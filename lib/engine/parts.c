@@ -171,7 +171,7 @@ static enum mqtt_error give(struct mqtt_engine *e, bool *progress,
     struct mqtt_oversize *o = &e->oversize_;
     uint32_t n = held(e) < o->left_ ? held(e) : o->left_;
 
-    if (!n)
+    if (!n && o->left_) /* a head without a payload is its only part */
         return wait(e, progress);
     event->type = MQTT_EVENT_MESSAGE;
     event->packet_identifier = o->identifier_;

@@ -1,6 +1,7 @@
 #include "engine/receive.h"
 #include "engine/engine.h"
 #include "session/received.h"
+#include "session/store.h"
 #include "session/composer.h"
 #include "session/slots.h"
 
@@ -14,16 +15,19 @@ static void clear(struct mqtt_event *event)
 void mqtt_engine_begin_session(struct mqtt_engine *e, bool session_present)
 {
     struct mqtt_session *s = e->session_;
+    bool first = !s->agreed_;
 
+    s->agreed_ = true; /* which is durable before anything leaves */
     if (!session_present)
         mqtt_session_renew(s, e->config_);
+    else if (first)
+        mqtt_store_rewrite(s);
     if (s->protocol_ != e->protocol_) /* the fallback is spoken, for good */
         s->composer_->change_protocol(s, e->protocol_,
                                       e->config_->drop_unsupported);
     mqtt_session_begin(e->session_);
     mqtt_keep_alive_begin(e);
-    if (e->state_ == MQTT_ENGINE_AWAIT_CONNACK)
-        e->state_ = MQTT_ENGINE_OPEN;
+    e->state_ = MQTT_ENGINE_OPEN;
 }
 
 enum mqtt_error mqtt_receive_connack(struct mqtt_engine *e, uint8_t first_byte,
@@ -86,10 +90,7 @@ enum mqtt_error mqtt_receive_pubrel(struct mqtt_engine *e, uint8_t first_byte,
     (void)event;
     if (error)
         return error;
-    if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0))
-        return MQTT_LATER;
-    mqtt_received_remove(&e->session_->received_, identifier);
-    return MQTT_OK;
+    return mqtt_engine_complete(e, identifier);
 }
 
 /* -- PUBACK, PUBREC, PUBCOMP --------------------------------------------------- */

@@ -10,7 +10,7 @@
 /* -- PUBLISH ------------------------------------------------------------------------ */
 
 /* An alias is given with a topic name, or stands for one
- * [5.0, section 3.3.2.3.4]. */
+ * [5.0, sections 3.3.2.3.4 and 3.3.4]. */
 static enum mqtt_error resolve_alias(struct mqtt_engine *e, uint16_t alias,
                                      struct mqtt_span *topic_name)
 {
@@ -20,10 +20,12 @@ static enum mqtt_error resolve_alias(struct mqtt_engine *e, uint16_t alias,
         return MQTT_OK;
     if (e->no_alias_names_ || alias > names->maximum_)
         return MQTT_ERR_TOPIC_ALIAS; /* [5.0 MQTT-3.1.2-26] */
-    if (!topic_name->size)
+    if (!topic_name->size) {
+        /* A Protocol Error if nobody gave it. */
         return mqtt_alias_names_get(names, alias, topic_name)
                    ? MQTT_OK
-                   : MQTT_ERR_TOPIC_ALIAS;
+                   : MQTT_ERR_PROPERTY_VALUE;
+    }
     if (mqtt_alias_names_set(names, alias, *topic_name))
         return MQTT_OK;
     e->no_alias_names_ = true; /* the next connection does without */
@@ -146,13 +148,12 @@ enum mqtt_error mqtt_receive_pubrel_5_0(struct mqtt_engine *e,
     (void)event;
     if (error)
         return error;
-    code = mqtt_received_has(received, identifier)
-               ? MQTT_REASON_SUCCESS
-               : MQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND;
-    if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, code))
-        return MQTT_LATER;
-    mqtt_received_remove(received, identifier);
-    return MQTT_OK;
+    if (e->session_->store_ || mqtt_received_has(received, identifier))
+        return mqtt_engine_complete(e, identifier);
+    return mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier,
+                                 MQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND)
+               ? MQTT_OK
+               : MQTT_LATER;
 }
 
 /* -- SUBACK, UNSUBACK ------------------------------------------------------------------- */

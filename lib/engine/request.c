@@ -91,12 +91,10 @@ uint16_t mqtt_engine_request(struct mqtt_engine *e, enum mqtt_packet_type type,
 {
     struct request r = {.type = type, .first = first, .state = state};
 
-    if (e->state_ != MQTT_ENGINE_OPEN || e->request_count_ || e->cut_)
+    if (e->state_ != MQTT_ENGINE_OPEN)
         return 0;
-    while (r.first && r.first->state_ != state)
+    while (r.first->state_ != state)
         r.first = r.first->next_;
-    if (!r.first)
-        return 0;
     r.identifiers = e->session_->limits_.subscription_identifiers_available;
     count_entries(e, &r, mqtt_engine_room(e));
     if (!r.count)

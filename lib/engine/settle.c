@@ -4,11 +4,19 @@
  */
 #include "engine/engine.h"
 #include "session/received.h"
+#include "session/store.h"
 #include "session/unsettled.h"
 
 static bool by_call(const struct mqtt_engine *e)
 {
     return e->config_->settle == MQTT_SETTLE_BY_CALL;
+}
+
+/* Whether messages stand in the list: until they are settled, or until that is
+ * committed. */
+static bool listed(const struct mqtt_engine *e)
+{
+    return by_call(e) || e->session_->store_;
 }
 
 static enum mqtt_packet_type answer_type(unsigned qos)
@@ -39,11 +47,11 @@ enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,
         return admit_again(e, identifier);
     if (e->receive_open_ >= e->receive_limit_)
         return MQTT_ERR_RECEIVE_MAXIMUM; /* [5.0 MQTT-3.3.4-9] */
-    if (by_call(e) && mqtt_unsettled_full(&e->session_->unsettled_)) {
+    if (listed(e) && mqtt_unsettled_full(&e->session_->unsettled_)) {
         e->unsettled_full_ = true;
         return MQTT_LATER;
     }
-    if (qos == 2 && !received->bits_ && received->count_ >= received->capacity_)
+    if (qos == 2 && mqtt_received_full(received))
         return MQTT_ERR_RECEIVED_FULL;
     return MQTT_OK;
 }
@@ -51,13 +59,18 @@ enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,
 uint32_t mqtt_engine_accept(struct mqtt_engine *e, unsigned qos,
                             uint16_t identifier)
 {
+    uint32_t handle = 0;
+
     e->receive_open_++;
     if (qos == 2)
         mqtt_received_add(&e->session_->received_, identifier);
+    if (listed(e))
+        handle =
+            mqtt_unsettled_add(&e->session_->unsettled_, identifier, qos == 2);
     if (by_call(e))
-        return mqtt_unsettled_add(&e->session_->unsettled_, identifier,
-                                  qos == 2);
+        return handle;
     mqtt_engine_deliver(e, qos, identifier, 0);
+    e->delivered_handle_ = handle;
     return 0;
 }
 
@@ -83,8 +96,7 @@ void mqtt_engine_answer(struct mqtt_engine *e, unsigned qos,
     uint32_t handle = mqtt_engine_accept(e, qos, identifier);
 
     if (handle) { /* in its turn */
-        mqtt_unsettled_settle(&e->session_->unsettled_, handle, code);
-        mqtt_engine_flush_settled(e);
+        mqtt_engine_settle_handle(e, handle, code);
     } else {
         e->delivered_code_ = code;
     }
@@ -92,8 +104,20 @@ void mqtt_engine_answer(struct mqtt_engine *e, unsigned qos,
 
 /* -- when it has been processed --------------------------------------------------------- */
 
+/* In the list, it is acknowledged in its turn. */
+static void settle_delivered(struct mqtt_engine *e)
+{
+    mqtt_engine_settle_handle(e, e->delivered_handle_, e->delivered_code_);
+    e->delivered_handle_ = 0;
+    e->delivered_ = 0;
+}
+
 bool mqtt_engine_acknowledge(struct mqtt_engine *e)
 {
+    if (e->delivered_handle_) {
+        settle_delivered(e);
+        return true;
+    }
     if (!mqtt_engine_stage_ack(e, (enum mqtt_packet_type)e->delivered_type_,
                                e->delivered_, e->delivered_code_))
         return false;
@@ -103,12 +127,46 @@ bool mqtt_engine_acknowledge(struct mqtt_engine *e)
     return true;
 }
 
+/* PUBCOMP for those whose removal has been committed; false: no room. */
+static bool flush_released(struct mqtt_engine *e)
+{
+    struct mqtt_session *s = e->session_;
+
+    while (s->released_done_ && !e->cut_) {
+        if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, s->released_[0], 0))
+            return false;
+        s->released_done_--;
+        s->released_committing_--;
+        s->released_count_--;
+        memmove(s->released_, s->released_ + 1,
+                s->released_count_ * sizeof *s->released_);
+    }
+    return true;
+}
+
+enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e, uint16_t identifier)
+{
+    struct mqtt_session *s = e->session_;
+
+    if (s->store_) {
+        if (e->cut_) /* no PUBCOMP leaves any more */
+            s->released_count_ = s->released_done_ = s->released_committing_ =
+                0;
+        if (!s->store_->seam->remove_received(s, identifier))
+            return MQTT_LATER;
+    } else if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0)) {
+        return MQTT_LATER;
+    }
+    mqtt_received_remove(&s->received_, identifier);
+    return MQTT_OK;
+}
+
 void mqtt_engine_flush_settled(struct mqtt_engine *e)
 {
     struct mqtt_unsettled_list *list = &e->session_->unsettled_;
     struct mqtt_settled settled;
 
-    e->settled_waits_ = false;
+    e->settled_waits_ = !flush_released(e);
     while (!e->cut_ && mqtt_unsettled_next(list, &settled)) {
         if (!mqtt_engine_stage_ack(e, answer_type(settled.qos2 ? 2 : 1),
                                    settled.identifier, settled.code)) {
@@ -123,8 +181,14 @@ void mqtt_engine_flush_settled(struct mqtt_engine *e)
 enum mqtt_error mqtt_engine_settle_handle(struct mqtt_engine *e,
                                           uint32_t handle, uint8_t code)
 {
-    if (!mqtt_unsettled_settle(&e->session_->unsettled_, handle, code))
+    struct mqtt_session *s = e->session_;
+    bool put;
+
+    if (!mqtt_unsettled_settle(&s->unsettled_, handle, code, s->store_ != NULL,
+                               &put))
         return MQTT_ERR_HANDLE;
+    if (put)
+        s->store_->seam->put_received(s, (uint16_t)handle);
     mqtt_engine_flush_settled(e);
     return MQTT_OK;
 }

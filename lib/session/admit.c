@@ -7,6 +7,7 @@
 #include "session/outbox.h"
 #include "session/seconds.h"
 #include "session/slots.h"
+#include "session/store.h"
 #include "wire/length.h"
 #include "wire/ring.h"
 
@@ -92,8 +93,8 @@ void mqtt_session_end_expired(struct mqtt_session *s,
     if (!qos)
         MQTT_COUNT(s->statistics_, messages_expired);
     mqtt_image_void(s, image, MQTT_SLOT_EXPIRED);
-    if (qos && released && s->connected_) {
-        mqtt_outbox_return_quota(s, qos);
+    if (qos && released) { /* there is a connection, then */
+        mqtt_outbox_return_quota(s, qos, false);
         mqtt_outbox_release(s);
     }
 }
@@ -247,4 +248,5 @@ void mqtt_session_change_protocol(struct mqtt_session *s,
     s->tail_ = to;
     s->protocol_ = protocol;
     s->expiring_ = false;
+    mqtt_store_rewrite(s);
 }

@@ -97,6 +97,18 @@ uint32_t mqtt_image_wire_size(const struct mqtt_session *s,
     return 1 + mqtt_length_size(length) + length;
 }
 
+void mqtt_image_set_deadline(struct mqtt_session *s,
+                             const struct mqtt_image *image,
+                             uint32_t deadline_s)
+{
+    uint32_t at = mqtt_ring_back(&s->ring_, image->rest, 4);
+
+    for (unsigned i = 0; i < 4; i++) {
+        *mqtt_ring_at(&s->ring_, at) = (uint8_t)(deadline_s >> (24 - 8 * i));
+        at = mqtt_ring_add(&s->ring_, at, 1);
+    }
+}
+
 void mqtt_image_void(struct mqtt_session *s, const struct mqtt_image *image,
                      unsigned slot_state)
 {
@@ -104,9 +116,7 @@ void mqtt_image_void(struct mqtt_session *s, const struct mqtt_image *image,
 
     if (image->identifier)
         slot = mqtt_slot_find(s, image->identifier);
-    if (slot && slot->state_ == MQTT_SLOT_PUBLISH) {
-        mqtt_slot_move(s, &s->publishes_, &s->ended_, slot);
-        slot->state_ = (uint8_t)slot_state;
-    }
+    if (slot && slot->state_ == MQTT_SLOT_PUBLISH)
+        mqtt_slot_end(s, &s->publishes_, slot, slot_state);
     *mqtt_ring_at(&s->ring_, image->start) = MQTT_IMAGE_VOID << 4;
 }

@@ -50,6 +50,11 @@ void mqtt_image_read(const struct mqtt_session *s, uint32_t start,
 uint32_t mqtt_image_wire_size(const struct mqtt_session *s,
                               const struct mqtt_image *image);
 
+/* Another moment at which it expires. */
+void mqtt_image_set_deadline(struct mqtt_session *s,
+                             const struct mqtt_image *image,
+                             uint32_t deadline_s);
+
 /* It ends without being sent; its slot, if it has one, tells why. */
 void mqtt_image_void(struct mqtt_session *s, const struct mqtt_image *image,
                      unsigned slot_state);

@@ -131,9 +131,11 @@ bool mqtt_outbox_take_quota(struct mqtt_session *s, unsigned qos)
     return true;
 }
 
-void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos)
+void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos, bool pubrel)
 {
-    if (s->quota_ < s->send_maximum_)
+    if (pubrel && s->quota_owed_)
+        s->quota_owed_--;
+    else if (s->quota_ < s->send_maximum_)
         s->quota_++;
     if (qos == 2 && s->quota_qos2_ < s->send_maximum_qos2_)
         s->quota_qos2_++;
@@ -149,12 +151,17 @@ void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels)
     s->quota_ = less(s->send_maximum_, pubrels);
     if (!s->quota_ && mqtt_protocol_is_5(s->protocol_))
         s->quota_ = 1; /* never none [5.0 MQTT-4.9.0-1] */
+    s->quota_owed_ = less((uint16_t)(s->quota_ + pubrels), s->send_maximum_);
     s->quota_qos2_ = less(s->send_maximum_qos2_, pubrels);
 }
 
 void mqtt_outbox_release(struct mqtt_session *s)
 {
-    while (s->ready_ != s->tail_) {
+    uint32_t end = s->unstored_ == MQTT_NO_SLOT
+                       ? s->tail_
+                       : s->slots_[s->unstored_].start_;
+
+    while (s->ready_ != end) {
         unsigned qos = mqtt_publish_qos(*mqtt_ring_at(&s->ring_, s->ready_));
 
         if (!mqtt_outbox_take_quota(s, qos))

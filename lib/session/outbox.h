@@ -34,10 +34,12 @@ void mqtt_outbox_sent(struct mqtt_session *s, uint32_t size);
 
 /* Whether one more PUBLISH of this QoS may be in flight; then it is counted. */
 bool mqtt_outbox_take_quota(struct mqtt_session *s, unsigned qos);
-/* One less is in flight. */
-void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos);
+/* One less is in flight; `pubrel`: one that waited for PUBCOMP. */
+void mqtt_outbox_return_quota(struct mqtt_session *s, unsigned qos,
+                              bool pubrel);
 /* Nothing is in flight but `pubrels` exchanges that wait for PUBCOMP, which
- * gives back what they take [5.0 MQTT-3.3.4-9]. */
+ * gives back what they take, but not what they take beyond the maximum
+ * [5.0 MQTT-3.3.4-9]. */
 void mqtt_outbox_reset_quota(struct mqtt_session *s, uint16_t pubrels);
 
 /* Let packets wait no more that the quota allows. */

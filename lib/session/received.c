@@ -28,16 +28,13 @@ bool mqtt_received_has(const struct mqtt_identifier_set *set,
     return find(set, identifier) < set->count_;
 }
 
-bool mqtt_received_add(struct mqtt_identifier_set *set, uint16_t identifier)
+void mqtt_received_add(struct mqtt_identifier_set *set, uint16_t identifier)
 {
     if (set->bits_)
         set->bits_[identifier >> 3] |= bit(identifier);
-    else if (set->count_ < set->capacity_)
-        set->list_[set->count_] = identifier;
     else
-        return false;
+        set->list_[set->count_] = identifier;
     set->count_++;
-    return true;
 }
 
 void mqtt_received_remove(struct mqtt_identifier_set *set, uint16_t identifier)

@@ -9,8 +9,13 @@
 
 bool mqtt_received_has(const struct mqtt_identifier_set *set,
                        uint16_t identifier);
-/* One that is not in it; false: there is no room. */
-bool mqtt_received_add(struct mqtt_identifier_set *set, uint16_t identifier);
+/* One that is not in it; in a list there must be room. */
+void mqtt_received_add(struct mqtt_identifier_set *set, uint16_t identifier);
+/* Whether there is no room for one more. */
+static inline bool mqtt_received_full(const struct mqtt_identifier_set *set)
+{
+    return !set->bits_ && set->count_ >= set->capacity_;
+}
 void mqtt_received_remove(struct mqtt_identifier_set *set, uint16_t identifier);
 void mqtt_received_clear(struct mqtt_identifier_set *set);
 

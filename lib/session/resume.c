@@ -6,6 +6,7 @@
 #include "session/received.h"
 #include "session/session.h"
 #include "session/slots.h"
+#include "session/store.h"
 #include "session/unsettled.h"
 #include "wire/ring.h"
 #include "session/composer.h"
@@ -88,6 +89,8 @@ void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
     s->connected_ = false;
     s->special_ = 0; /* counted anew when sending begins */
     mqtt_unsettled_cut(&s->unsettled_);
+    /* Their PUBRELs come again. */
+    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
 }
 
 static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
@@ -98,8 +101,7 @@ static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
 
         if (list == &s->publishes_ && !(slot->flags_ & MQTT_SLOT_SENT))
             return;
-        mqtt_slot_move(s, list, &s->ended_, slot);
-        slot->state_ = (uint8_t)state;
+        mqtt_slot_end(s, list, slot, state);
     }
 }
 
@@ -122,6 +124,7 @@ void mqtt_session_renew(struct mqtt_session *s,
 
     mqtt_received_clear(&s->received_);
     mqtt_unsettled_clear(&s->unsettled_);
+    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
     end_all(s, &s->pubrels_, MQTT_SLOT_UNKNOWN);
     s->pubrel_due_ = MQTT_NO_SLOT;
     if (config->republish_lost)
@@ -129,6 +132,7 @@ void mqtt_session_renew(struct mqtt_session *s,
     else
         end_all(s, &s->publishes_, MQTT_SLOT_LOST);
     mqtt_outbox_rewind(s, pin);
+    mqtt_store_rewrite(s);
 }
 
 static void count_resent(struct mqtt_session *s)

@@ -4,6 +4,7 @@
 #include "session/seconds.h"
 #include "session/image.h"
 #include "session/slots.h"
+#include "session/store.h"
 #include "session/unsettled.h"
 #include "wire/length.h"
 #include "wire/protocol.h"
@@ -21,6 +22,10 @@ static bool memory_valid(const struct mqtt_memory *memory)
         return false;
     if (slots > SLOTS_MAX || (slots & (slots - 1)) || (slots && !memory->slots))
         return false;
+    if ((memory->identifier_size && !memory->identifier) ||
+        memory->released_count > 65535 ||
+        (memory->released_count && !memory->released))
+        return false;
     if (memory->unsettled_count > 65535 ||
         (memory->unsettled_count && !memory->unsettled))
         return false;
@@ -34,7 +39,7 @@ static void init_lists(struct mqtt_session *s)
     static const struct mqtt_slot_list none = {MQTT_NO_SLOT, MQTT_NO_SLOT};
 
     s->publishes_ = s->pubrels_ = s->ended_ = none;
-    s->pubrel_due_ = MQTT_NO_SLOT;
+    s->pubrel_due_ = s->unstored_ = MQTT_NO_SLOT;
     s->next_identifier_ = 1;
 }
 
@@ -43,6 +48,8 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_memory *memory)
 {
     if (!memory_valid(memory))
+        return MQTT_ERR_MEMORY;
+    if (config->store && (!memory->released_count || !memory->unsettled_count))
         return MQTT_ERR_MEMORY;
     memset(s, 0, sizeof *s);
     s->protocol_ = config->protocol;
@@ -61,8 +68,14 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     s->configured_ = config->send_maximum;
     s->configured_qos2_ = config->send_maximum_qos2;
     s->statistics_ = config->statistics;
+    s->identifier_ = memory->identifier;
+    s->identifier_room_ = memory->identifier_size;
+    s->store_ = config->store;
+    s->store_key_ = config->connect.client_identifier;
+    s->released_ = memory->released;
+    s->released_capacity_ = (uint16_t)memory->released_count;
     init_lists(s);
-    return MQTT_OK;
+    return s->store_ ? s->store_->seam->restore(s, config) : MQTT_OK;
 }
 
 /* -- publishing ------------------------------------------------------------- */
@@ -101,6 +114,7 @@ static void release_new(struct mqtt_session *s, uint32_t old_tail,
                         enum mqtt_qos qos)
 {
     if (s->connected_ && s->ready_ == old_tail &&
+        s->unstored_ == MQTT_NO_SLOT &&
         mqtt_outbox_take_quota(s, (unsigned)qos))
         s->ready_ = s->tail_;
 }
@@ -111,13 +125,14 @@ static unsigned publish_flags(const struct mqtt_message *message)
            (message->retain ? MQTT_FLAG_RETAIN : 0u);
 }
 
-static void put_header(struct mqtt_ring_cursor *cursor, unsigned kind,
-                       const struct mqtt_message *message, uint32_t length)
+static struct mqtt_header
+header(unsigned kind, const struct mqtt_message *message, uint32_t length)
 {
-    uint8_t header[5];
+    struct mqtt_header h = {{0}, 0};
 
-    header[0] = (uint8_t)(kind << 4 | publish_flags(message));
-    mqtt_ring_put(cursor, header, 1 + mqtt_length_write(header + 1, length));
+    h.bytes[0] = (uint8_t)(kind << 4 | publish_flags(message));
+    h.size = (uint8_t)(1 + mqtt_length_write(h.bytes + 1, length));
+    return h;
 }
 
 static void put_packet(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
@@ -126,9 +141,9 @@ static void put_packet(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
 {
     const struct mqtt_message *message = draft->message;
     uint32_t size = (uint32_t)message->payload.size;
+    struct mqtt_header h = header(MQTT_IMAGE_PUBLISH, message, head + size);
 
-    put_header(cursor, MQTT_IMAGE_PUBLISH, message, head + size);
-    s->protocol_->publish_head_put(cursor, message, identifier,
+    s->protocol_->publish_head_put(cursor, &h, message, identifier,
                                    draft->deadline_s);
     if (size)
         mqtt_ring_put(cursor, message->payload.data, size);
@@ -139,14 +154,16 @@ static void put_source(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
                        uint32_t head)
 {
     struct mqtt_image_source source;
+    struct mqtt_header h = header(MQTT_IMAGE_SOURCE, draft->message,
+                                  (uint32_t)sizeof source + head);
 
     memset(&source, 0, sizeof source);
     source.source = draft->source;
     source.size = (uint32_t)draft->message->payload.size;
-    put_header(cursor, MQTT_IMAGE_SOURCE, draft->message,
-               (uint32_t)sizeof source + head);
+    mqtt_ring_put(cursor, h.bytes, h.size);
     mqtt_ring_put(cursor, &source, sizeof source);
-    s->protocol_->publish_head_put(cursor, draft->message, identifier,
+    h.size = 0;
+    s->protocol_->publish_head_put(cursor, &h, draft->message, identifier,
                                    draft->deadline_s);
 }
 
@@ -175,17 +192,21 @@ static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
     if (draft->source || draft->expires)
         s->special_++;
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
+    if (identifier)
+        mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
     release_new(s, start, draft->message->qos);
     MQTT_COUNT(s->statistics_, messages_published);
 }
 
-static uint16_t new_slot(struct mqtt_session *s, enum mqtt_qos qos)
+static uint16_t new_slot(struct mqtt_session *s, const struct mqtt_draft *draft)
 {
     struct mqtt_slot *slot = mqtt_slot_take(s);
 
     slot->start_ = s->tail_;
     slot->state_ = MQTT_SLOT_PUBLISH;
-    slot->flags_ = qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
+    slot->flags_ = draft->message->qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
+    if (draft->source)
+        slot->flags_ |= MQTT_SLOT_NO_RECORD;
     return slot->identifier_;
 }
 
@@ -204,7 +225,7 @@ static enum mqtt_error measure(const struct mqtt_session *s,
     if (length > MQTT_LENGTH_MAX)
         return MQTT_ERR_TOO_LARGE;
     *size = packet_size(length);
-    if (s->connected_) {
+    if (s->connected_ && mqtt_protocol_is_5(s->protocol_)) {
         enum mqtt_error error = mqtt_limits_check(
             &s->limits_, (uint8_t)publish_flags(draft->message), *size);
 
@@ -233,7 +254,7 @@ enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
     if ((qos && s->slots_used_ == s->slot_limit_) ||
         !mqtt_outbox_reserve(s, size))
         return refuse_for_now(s, size, qos);
-    *identifier = qos ? new_slot(s, qos) : 0;
+    *identifier = qos ? new_slot(s, draft) : 0;
     put(s, draft, *identifier, head, size);
     return MQTT_OK;
 }
@@ -274,7 +295,9 @@ static enum mqtt_acknowledged end_exchange(struct mqtt_session *s,
 {
     bool given_up = slot->flags_ & MQTT_SLOT_GIVEN_UP;
 
-    mqtt_outbox_return_quota(s, slot->flags_ & MQTT_SLOT_QOS2 ? 2 : 1);
+    mqtt_outbox_return_quota(s, slot->flags_ & MQTT_SLOT_QOS2 ? 2 : 1,
+                             list == &s->pubrels_);
+    mqtt_store_remove_message(s, slot);
     mqtt_slot_free(s, list, slot);
     s->compaction_futile_ = false;
     mqtt_outbox_release(s);
@@ -295,6 +318,8 @@ static enum mqtt_acknowledged pubrel_due(struct mqtt_session *s,
 {
     mqtt_slot_move(s, from, &s->pubrels_, slot);
     slot->state_ = MQTT_SLOT_PUBREL;
+    if (from != &s->pubrels_)
+        mqtt_store_message(s, slot);
     if (s->pubrel_due_ == MQTT_NO_SLOT)
         s->pubrel_due_ = (uint16_t)(slot - s->slots_);
     s->compaction_futile_ = false;
@@ -309,8 +334,7 @@ void mqtt_session_give_up(struct mqtt_session *s, struct mqtt_slot *slot)
         pubrel_due(s, &s->publishes_, slot);
         return;
     }
-    mqtt_slot_move(s, &s->publishes_, &s->ended_, slot);
-    slot->state_ = MQTT_SLOT_UNKNOWN;
+    mqtt_slot_end(s, &s->publishes_, slot, MQTT_SLOT_UNKNOWN);
 }
 
 static enum mqtt_acknowledged acknowledge_publish(struct mqtt_session *s,
@@ -361,7 +385,8 @@ enum mqtt_acknowledged mqtt_session_acknowledged(struct mqtt_session *s,
 
 uint16_t mqtt_session_next_pubrel(const struct mqtt_session *s)
 {
-    if (s->pubrel_due_ == MQTT_NO_SLOT)
+    if (s->pubrel_due_ == MQTT_NO_SLOT ||
+        mqtt_store_awaits(&s->slots_[s->pubrel_due_]))
         return 0;
     return s->slots_[s->pubrel_due_].identifier_;
 }

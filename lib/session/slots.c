@@ -1,4 +1,5 @@
 #include "session/slots.h"
+#include "session/store.h"
 
 struct mqtt_slot *mqtt_slot_find(const struct mqtt_session *s,
                                  uint16_t identifier)
@@ -39,6 +40,9 @@ static void append(struct mqtt_session *s, struct mqtt_slot_list *list,
 static void take_out(struct mqtt_session *s, struct mqtt_slot_list *list,
                      struct mqtt_slot *slot)
 {
+    /* Those whose record is not committed are the last ones of publishes_. */
+    if (s->unstored_ == slot - s->slots_)
+        s->unstored_ = slot->next_;
     if (slot->previous_ == MQTT_NO_SLOT)
         list->first_ = slot->next_;
     else
@@ -54,8 +58,6 @@ struct mqtt_slot *mqtt_slot_take(struct mqtt_session *s)
     uint16_t identifier = s->next_identifier_;
     struct mqtt_slot *slot = NULL;
 
-    if (s->slots_used_ == s->slot_limit_)
-        return NULL;
     for (;; identifier++) {
         if (identifier && identifier != s->reserved_identifier_)
             slot = free_slot(s, identifier);
@@ -84,11 +86,37 @@ void mqtt_slot_move(struct mqtt_session *s, struct mqtt_slot_list *from,
     append(s, to, slot);
 }
 
+struct mqtt_slot *mqtt_slot_claim(struct mqtt_session *s, uint16_t identifier,
+                                  struct mqtt_slot_list *list)
+{
+    struct mqtt_slot *slot = NULL;
+
+    if (identifier && (identifier & s->slot_mask_) < s->slot_limit_)
+        slot = free_slot(s, identifier);
+    if (!slot)
+        return NULL;
+    s->slots_used_++;
+    s->next_identifier_ = (uint16_t)(identifier + 1);
+    slot->identifier_ = identifier;
+    append(s, list, slot);
+    return slot;
+}
+
+void mqtt_slot_end(struct mqtt_session *s, struct mqtt_slot_list *list,
+                   struct mqtt_slot *slot, unsigned state)
+{
+    mqtt_store_remove_message(s, slot);
+    mqtt_slot_move(s, list, &s->ended_, slot);
+    slot->state_ = (uint8_t)state;
+}
+
 uint16_t mqtt_slot_reserve_identifier(struct mqtt_session *s)
 {
     uint16_t identifier = s->next_identifier_;
 
-    while (!identifier || mqtt_slot_find(s, identifier))
+    /* Nor 32,768, which is the only one of the first slot if there are as many
+     * of them: whoever publishes would look for another one for ever. */
+    while (!(identifier & 0x7fff) || mqtt_slot_find(s, identifier))
         identifier++;
     s->next_identifier_ = (uint16_t)(identifier + 1);
     s->reserved_identifier_ = identifier;

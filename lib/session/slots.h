@@ -28,12 +28,18 @@ enum mqtt_slot_state {
 };
 
 enum {
-    MQTT_SLOT_QOS2 = 1,    /* else QoS 1 */
-    MQTT_SLOT_SENT = 2,    /* a byte of it left on an earlier connection */
-    MQTT_SLOT_GIVEN_UP = 4 /* PUBREL without PUBREC: its outcome is unknown */
+    MQTT_SLOT_QOS2 = 1,     /* else QoS 1 */
+    MQTT_SLOT_SENT = 2,     /* a byte of it left on an earlier connection */
+    MQTT_SLOT_GIVEN_UP = 4, /* PUBREL without PUBREC: its outcome is unknown */
+    /* With a store: */
+    MQTT_SLOT_UNSTORED = 8,    /* its record has been put, not committed */
+    MQTT_SLOT_COMMITTING = 16, /* its record is being committed */
+    MQTT_SLOT_STORED = 32,     /* it is committed, and that is to be told */
+    MQTT_SLOT_NO_RECORD = 64,  /* a source: it has none */
+    MQTT_SLOT_TOLD = 128       /* the application knows that it is committed */
 };
 
-/* A slot with a new identifier, at the end of publishes_; NULL: none free. */
+/* A slot with a new identifier, at the end of publishes_; one must be free. */
 struct mqtt_slot *mqtt_slot_take(struct mqtt_session *s);
 
 /* The slot of `identifier`, or NULL. */
@@ -47,6 +53,16 @@ void mqtt_slot_free(struct mqtt_session *s, struct mqtt_slot_list *list,
 /* From one list to the end of another. */
 void mqtt_slot_move(struct mqtt_session *s, struct mqtt_slot_list *from,
                     struct mqtt_slot_list *to, struct mqtt_slot *slot);
+
+/* A slot with an identifier that is given, at the end of a list; NULL: its
+ * place is taken. */
+struct mqtt_slot *mqtt_slot_claim(struct mqtt_session *s, uint16_t identifier,
+                                  struct mqtt_slot_list *list);
+
+/* Its message has ended, and the application is to be told: out of `list`, into
+ * the list of those. */
+void mqtt_slot_end(struct mqtt_session *s, struct mqtt_slot_list *list,
+                   struct mqtt_slot *slot, unsigned state);
 
 /* An identifier that no slot has, for SUBSCRIBE or UNSUBSCRIBE; it is kept
  * out of use until reserved_identifier_ is 0 again. */

@@ -10,8 +10,10 @@
 enum {
     QOS2 = 0x01,
     SETTLED = 0x02,
-    HERE = 0x04, /* it came on this connection */
-    OLD = 0x08,  /* the counter has begun anew since it came */
+    HERE = 0x04,       /* it came on this connection */
+    OLD = 0x08,        /* the counter has begun anew since it came */
+    UNSTORED = 0x10,   /* with a store: settled, and that is not committed */
+    COMMITTING = 0x20, /* that is being committed */
 
     /* Notes on the list, kept by whichever entry is the first; in the others
      * they mean nothing. */
@@ -153,6 +155,12 @@ static uint16_t find_handle(const struct mqtt_unsettled_list *list,
     return list->used_;
 }
 
+/* Settled, and committed if that is needed. */
+static bool may_leave(unsigned state)
+{
+    return (state & (SETTLED | UNSTORED | COMMITTING)) == SETTLED;
+}
+
 /* ---- the contract -------------------------------------------------------- */
 
 void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
@@ -170,7 +178,7 @@ static uint16_t find_spare(const struct mqtt_unsettled_list *list)
 {
     uint16_t i = count_here(list);
 
-    while (i < list->used_ && !(list->entries_[i].state_ & SETTLED))
+    while (i < list->used_ && !may_leave(list->entries_[i].state_))
         i++;
     return i;
 }
@@ -198,7 +206,7 @@ bool mqtt_unsettled_full(const struct mqtt_unsettled_list *list)
 }
 
 bool mqtt_unsettled_settle(struct mqtt_unsettled_list *list, uint32_t handle,
-                           uint8_t code)
+                           uint8_t code, bool stored, bool *put)
 {
     uint16_t i = find_handle(list, handle);
     struct mqtt_unsettled *entry;
@@ -210,6 +218,9 @@ bool mqtt_unsettled_settle(struct mqtt_unsettled_list *list, uint32_t handle,
         return false;
     entry->state_ |= SETTLED;
     entry->code_ = code;
+    *put = stored && entry->state_ & QOS2 && !(code & 0x80);
+    if (*put)
+        entry->state_ |= UNSTORED;
     if (entry->state_ & HERE)
         look_again(list, i);
     return true;
@@ -257,7 +268,7 @@ bool mqtt_unsettled_next(const struct mqtt_unsettled_list *list,
     for (uint16_t i = 0; i < list->used_ && e[i].state_ & HERE; i++) {
         bool qos2 = e[i].state_ & QOS2;
 
-        if (e[i].state_ & SETTLED && !held_up[qos2]) {
+        if (may_leave(e[i].state_) && !held_up[qos2]) {
             *settled =
                 (struct mqtt_settled){e[i].identifier_, e[i].code_, qos2};
             return true;
@@ -305,4 +316,50 @@ void mqtt_unsettled_cut(struct mqtt_unsettled_list *list)
 void mqtt_unsettled_clear(struct mqtt_unsettled_list *list)
 {
     list->used_ = 0; /* the counter goes on: old handles stay of nothing */
+}
+
+/* ---- the store ------------------------------------------------------------ */
+
+static void change(struct mqtt_unsettled_list *list, unsigned from, unsigned to)
+{
+    struct mqtt_unsettled *e = list->entries_;
+
+    for (uint16_t i = 0; i < list->used_; i++)
+        if (e[i].state_ & from)
+            e[i].state_ = (uint8_t)((e[i].state_ & ~from) | to);
+    set_notes(list, notes(list) & SOME_OLD);
+}
+
+void mqtt_unsettled_commit(struct mqtt_unsettled_list *list)
+{
+    change(list, UNSTORED, COMMITTING);
+}
+
+void mqtt_unsettled_committed(struct mqtt_unsettled_list *list)
+{
+    change(list, COMMITTING, 0);
+}
+
+static bool recorded(const struct mqtt_unsettled *entry)
+{
+    return (entry->state_ & (SETTLED | QOS2)) == (SETTLED | QOS2) &&
+           !(entry->code_ & 0x80);
+}
+
+void mqtt_unsettled_uncommit(struct mqtt_unsettled_list *list)
+{
+    struct mqtt_unsettled *e = list->entries_;
+
+    for (uint16_t i = 0; i < list->used_; i++)
+        if (recorded(&e[i]))
+            e[i].state_ =
+                (uint8_t)((e[i].state_ & ~(unsigned)COMMITTING) | UNSTORED);
+}
+
+bool mqtt_unsettled_open(const struct mqtt_unsettled_list *list,
+                         uint16_t identifier)
+{
+    uint16_t i = find_qos2(list, identifier, 0, list->used_);
+
+    return i < list->used_ && !recorded(&list->entries_[i]);
 }

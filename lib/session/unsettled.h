@@ -28,9 +28,20 @@ uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
 bool mqtt_unsettled_full(const struct mqtt_unsettled_list *list);
 
 /* It is to be acknowledged with this code; false: a handle of nothing, or
- * settled already. */
+ * settled already. *put: it is of QoS 2, was not refused, and if `stored`, its
+ * acknowledgement waits for a commit. */
 bool mqtt_unsettled_settle(struct mqtt_unsettled_list *list, uint32_t handle,
-                           uint8_t code);
+                           uint8_t code, bool stored, bool *put);
+
+/* A commit begins; is done; has failed, or all is to be written anew. */
+void mqtt_unsettled_commit(struct mqtt_unsettled_list *list);
+void mqtt_unsettled_committed(struct mqtt_unsettled_list *list);
+void mqtt_unsettled_uncommit(struct mqtt_unsettled_list *list);
+
+/* Whether a QoS 2 message of this identifier waits to be settled, or to be
+ * refused: it has no record. */
+bool mqtt_unsettled_open(const struct mqtt_unsettled_list *list,
+                         uint16_t identifier);
 
 /* A QoS 2 message came again, on this connection or after a cut; true: it is
  * in the list, and its acknowledgement leaves when it is settled. If it came

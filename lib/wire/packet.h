@@ -83,10 +83,16 @@ enum mqtt_error mqtt_connack_read(struct mqtt_reader *r, bool *session_present,
 
 /* -- PUBLISH (publish.c) --------------------------------------------------- */
 
-/* Bytes between fixed header and payload, and put them at the cursor;
- * `identifier` 0 for QoS 0. */
+/* A fixed header. */
+struct mqtt_header {
+    uint8_t bytes[5], size;
+};
+
+/* Bytes between fixed header and payload, and put both at the cursor, the
+ * header first (it may be empty); `identifier` 0 for QoS 0. */
 uint32_t mqtt_publish_head_size(const struct mqtt_message *message);
 void mqtt_publish_head_put(struct mqtt_ring_cursor *cursor,
+                           const struct mqtt_header *header,
                            const struct mqtt_message *message,
                            uint16_t identifier, uint32_t deadline_s);
 enum mqtt_error mqtt_publish_read(struct mqtt_reader *r, uint8_t first_byte,

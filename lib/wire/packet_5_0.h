@@ -82,6 +82,7 @@ uint32_t mqtt_publish_head_size_5_0(const struct mqtt_message *message);
  * has `deadline_s` as its value instead of what the message says; the others
  * keep their order. */
 void mqtt_publish_head_put_5_0(struct mqtt_ring_cursor *cursor,
+                               const struct mqtt_header *header,
                                const struct mqtt_message *message,
                                uint16_t identifier, uint32_t deadline_s);
 /* An empty topic name is let through if there is a Topic Alias: *alias, 0: none

@@ -42,6 +42,7 @@ struct mqtt_protocol {
     /* What stands between fixed header and payload. */
     uint32_t (*publish_head_size)(const struct mqtt_message *);
     void (*publish_head_put)(struct mqtt_ring_cursor *,
+                             const struct mqtt_header *,
                              const struct mqtt_message *, uint16_t identifier,
                              uint32_t deadline_s);
     /* NULL: nothing can be subscribed to. */

@@ -7,21 +7,24 @@ uint32_t mqtt_publish_head_size(const struct mqtt_message *message)
 }
 
 void mqtt_publish_head_put(struct mqtt_ring_cursor *cursor,
+                           const struct mqtt_header *header,
                            const struct mqtt_message *message,
                            uint16_t identifier, uint32_t deadline_s)
 {
-    uint8_t bytes[2];
+    uint8_t head[sizeof header->bytes + 2];
+    unsigned n = header->size;
 
     (void)deadline_s;
-    bytes[0] = (uint8_t)(message->topic_name.size >> 8);
-    bytes[1] = (uint8_t)message->topic_name.size;
-    mqtt_ring_put(cursor, bytes, 2);
+    memcpy(head, header->bytes, sizeof header->bytes); /* of one size */
+    head[n++] = (uint8_t)(message->topic_name.size >> 8);
+    head[n++] = (uint8_t)message->topic_name.size;
+    mqtt_ring_put(cursor, head, n);
     mqtt_ring_put(cursor, message->topic_name.data, message->topic_name.size);
     if (!message->qos)
         return;
-    bytes[0] = (uint8_t)(identifier >> 8);
-    bytes[1] = (uint8_t)identifier;
-    mqtt_ring_put(cursor, bytes, 2);
+    head[0] = (uint8_t)(identifier >> 8);
+    head[1] = (uint8_t)identifier;
+    mqtt_ring_put(cursor, head, 2);
 }
 
 /* By hand, not by the cursor: this is done for each message that comes, and

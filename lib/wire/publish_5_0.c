@@ -69,16 +69,19 @@ static void put_properties(struct mqtt_ring_cursor *cursor,
 }
 
 void mqtt_publish_head_put_5_0(struct mqtt_ring_cursor *cursor,
+                               const struct mqtt_header *header,
                                const struct mqtt_message *message,
                                uint16_t identifier, uint32_t deadline_s)
 {
     uint32_t size = (uint32_t)message->properties.size;
-    uint8_t head[6];
-    unsigned n = 0;
+    uint8_t head[sizeof header->bytes + 2];
+    unsigned n = header->size;
 
-    head[0] = (uint8_t)(message->topic_name.size >> 8);
-    head[1] = (uint8_t)message->topic_name.size;
-    mqtt_ring_put(cursor, head, 2);
+    memcpy(head, header->bytes, sizeof header->bytes);
+    head[n++] = (uint8_t)(message->topic_name.size >> 8);
+    head[n++] = (uint8_t)message->topic_name.size;
+    mqtt_ring_put(cursor, head, n);
+    n = 0;
     mqtt_ring_put(cursor, message->topic_name.data, message->topic_name.size);
     if (message->qos) {
         head[n++] = (uint8_t)(identifier >> 8);

@@ -195,8 +195,10 @@ static void choose_sizes(struct mqtt_memory *memory,
     memory->input_size = or_default(sizes->input, INPUT_SIZE);
     memory->control_size = or_default(sizes->control, control);
     memory->identifier_size = IDENTIFIER_SIZE;
-    if (config->settle == MQTT_SETTLE_BY_CALL)
+    if (config->settle == MQTT_SETTLE_BY_CALL || config->store)
         memory->unsettled_count = or_default(sizes->unsettled, UNSETTLED_COUNT);
+    if (config->store)
+        memory->released_count = memory->unsettled_count;
     if (config->no_topic_aliases)
         return;
     memory->alias_topic_count = or_default(sizes->aliases, ALIAS_COUNT);
@@ -224,6 +226,8 @@ static void place_memory(struct layout *layout, struct mqtt_memory *memory)
     memory->identifier = place(layout, memory->identifier_size);
     memory->unsettled =
         place(layout, memory->unsettled_count * sizeof *memory->unsettled);
+    memory->released =
+        place(layout, memory->released_count * sizeof *memory->released);
     memory->alias_topics =
         place(layout, memory->alias_topic_count * sizeof *memory->alias_topics);
     memory->alias_names = place(layout, memory->alias_names_size);

@@ -205,7 +205,7 @@ static void test_names_are_kept_when_packets_are_cut(void **state)
     rotation_over_cuts(*state, cut_packets);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_aliases_save_the_names),
@@ -214,5 +214,5 @@ int main(void)
         cmocka_unit_test(test_names_are_kept_when_packets_are_cut),
     };
 
-    return station_run_5_0("aliases_5_0", tests, begin, end);
+    return station_run_5_0(argc, argv, "aliases_5_0", tests, begin, end);
 }

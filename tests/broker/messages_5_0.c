@@ -533,7 +533,7 @@ static void test_requests_may_have_user_properties(void **state)
     station_free(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_witness_sees_the_properties),
@@ -556,5 +556,5 @@ int main(void)
         cmocka_unit_test(test_requests_may_have_user_properties),
     };
 
-    return station_run_5_0("messages_5_0", tests, begin, end);
+    return station_run_5_0(argc, argv, "messages_5_0", tests, begin, end);
 }

@@ -284,7 +284,7 @@ static void test_who_is_refused_comes_back_slowly(void **state)
 }
 
 /* Two of one identifier: the server closes the first. Without a word also in
- * 5.0: mosquitto 2.0.11 sends no DISCONNECT with 0x8E; refused.c has a server
+ * 5.0: mosquitto 2.0.11 sends no DISCONNECT with 0x8E; servers_5_0.c has a server
  * that does. */
 static enum mqtt_pace stop(void *context, enum mqtt_error error,
                            uint8_t reason_code)

@@ -1,5 +1,8 @@
 #include "station.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifdef WITH_LIBEV
@@ -78,6 +81,14 @@ const struct driving driving_libev = {"libev", ev_begin, ev_turn, ev_end};
 
 /* ---- ways ----------------------------------------------------------------- */
 
+static const struct driving *const drivings[] = {
+    &driving_loop,
+#ifdef WITH_LIBEV
+    &driving_libev,
+#endif
+};
+#define DRIVING_COUNT (sizeof(drivings) / sizeof(drivings[0]))
+
 static const struct way ways[] = {
     {&driving_loop, "3.1.1", &mqtt_protocol_3_1_1},
     {&driving_loop, "5.0", &mqtt_protocol_5_0},
@@ -102,6 +113,8 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
 
     assert_ptr_equal(client, s->client);
     s->connected += event->type == MQTT_EVENT_CONNECTED;
+    if (event->type == MQTT_EVENT_DISCONNECTED && !s->disconnected)
+        s->first_error = event->error;
     s->disconnected += event->type == MQTT_EVENT_DISCONNECTED;
     s->subscribed += event->type == MQTT_EVENT_SUBSCRIBED;
     s->unsubscribed += event->type == MQTT_EVENT_UNSUBSCRIBED;
@@ -113,6 +126,7 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
     if (event->type == MQTT_EVENT_PUBLISHED) {
         s->acknowledged += event->outcome == MQTT_OUTCOME_ACKNOWLEDGED;
         s->lost += event->outcome != MQTT_OUTCOME_ACKNOWLEDGED;
+        s->forbidden += event->outcome == MQTT_OUTCOME_FORBIDDEN;
         s->outcome = event->outcome;
         s->published_code = event->reason_code;
     }
@@ -322,34 +336,93 @@ static struct CMUnitTest in_way(const struct CMUnitTest *test,
     return result;
 }
 
-/* `version` may be NULL; a test may name one driving. */
+/* `only` names a version and a driving, NULL: all; a test may name one driving,
+ * too. */
 static bool runs_in(const struct CMUnitTest *test, const struct way *way,
-                    const char *version)
+                    const char *const only[2])
 {
-    return (!version || strcmp(version, way->version) == 0) &&
+    return (!only[0] || strcmp(only[0], way->version) == 0) &&
+           (!only[1] || strcmp(only[1], way->driving->name) == 0) &&
            (!test->initial_state || test->initial_state == way->driving);
 }
 
-int station_run_tests(const char *version, const char *name,
-                      const struct CMUnitTest *tests, size_t count,
-                      CMFixtureFunction begin, CMFixtureFunction end)
+static int run_here(const char *const only[2],
+                    const struct station_group *group)
 {
-    struct CMUnitTest *all = calloc(count * WAY_COUNT, sizeof(*all));
-    size_t total = 0;
+    size_t most = group->count * WAY_COUNT, total = 0;
+    struct CMUnitTest *all = calloc(most, sizeof(*all));
     int failed;
 
-    for (size_t i = 0; all && i < count * WAY_COUNT; i++) {
-        const struct CMUnitTest *test = &tests[i / WAY_COUNT];
+    for (size_t i = 0; all && i < most; i++) {
+        const struct CMUnitTest *test = &group->tests[i / WAY_COUNT];
         const struct way *way = &ways[i % WAY_COUNT];
 
-        if (runs_in(test, way, version))
+        if (runs_in(test, way, only))
             all[total++] = in_way(test, way);
     }
-    failed = _cmocka_run_group_tests(name, all, total, begin, end);
+    failed = _cmocka_run_group_tests(group->name, all, total, group->begin,
+                                     group->end);
     /* Else lost, when the leak checker ends a program that failed. */
     fflush(stdout);
     for (size_t i = 0; all && i < total; i++)
         free((void *)(uintptr_t)all[i].name);
     free(all);
     return failed || !total;
+}
+
+/* ---- drivings side by side: most of the time they wait --------------------- */
+
+struct child {
+    pid_t pid;
+    FILE *output;
+};
+
+static struct child fork_driving(const char *version,
+                                 const struct driving *driving,
+                                 const struct station_group *group)
+{
+    const char *const only[2] = {version, driving->name};
+    struct child child = {.output = tmpfile()};
+
+    fflush(stdout);
+    child.pid = child.output ? fork() : -1;
+    if (child.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(fileno(child.output), STDOUT_FILENO);
+        dup2(fileno(child.output), STDERR_FILENO);
+        setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+        exit(run_here(only, group));
+    }
+    return child;
+}
+
+static int join(const struct child *child)
+{
+    char bytes[4096];
+    size_t size;
+    int status = 0;
+
+    if (child->pid < 0 || waitpid(child->pid, &status, 0) != child->pid)
+        return 1;
+    rewind(child->output);
+    while ((size = fread(bytes, 1, sizeof(bytes), child->output)) > 0)
+        fwrite(bytes, 1, size, stdout);
+    fclose(child->output);
+    return status != 0;
+}
+
+int station_run_group(const char *version, const char *driving,
+                      const struct station_group *group)
+{
+    const char *const only[2] = {version, driving};
+    struct child children[DRIVING_COUNT];
+    int failed = 0;
+
+    if (driving || DRIVING_COUNT == 1)
+        return run_here(only, group);
+    for (size_t i = 0; i < DRIVING_COUNT; i++)
+        children[i] = fork_driving(version, drivings[i], group);
+    for (size_t i = 0; i < DRIVING_COUNT; i++)
+        failed |= join(&children[i]);
+    return failed;
 }

@@ -78,10 +78,12 @@ struct station {
 
     /* what it was told */
     unsigned connected, disconnected, subscribed, unsubscribed, room;
-    unsigned acknowledged, lost, too_large, refused, server_disconnects;
+    unsigned acknowledged, lost, forbidden, too_large;
+    unsigned refused, server_disconnects;
     bool session_present;
     uint8_t published_code; /* the last reason code of each */
     uint8_t server_disconnect_code;
+    enum mqtt_error first_error; /* of the first MQTT_EVENT_DISCONNECTED */
     enum mqtt_outcome outcome;
     struct mqtt_event last; /* the last one but messages */
     char detail[128];
@@ -148,17 +150,29 @@ uint32_t letter_number(const struct letter *letter, uint8_t identifier);
 #define only_under(test, driving)                                              \
     cmocka_unit_test_prestate(test, (void *)(uintptr_t) & (driving))
 
-/* Run each test under each driving and in each version, or in that one only
- * that the program's argument names. */
+struct station_group {
+    const char *name;
+    const struct CMUnitTest *tests;
+    size_t count;
+    CMFixtureFunction begin, end;
+};
+
+/* Run each test in each way, or in those only that the program's arguments
+ * name: a version, and a driving. Drivings run side by side, in processes of
+ * their own. */
 #define station_run(argc, argv, name, tests, begin, end)                       \
-    station_run_tests((argc) > 1 ? (argv)[1] : NULL, name, tests,              \
-                      sizeof(tests) / sizeof((tests)[0]), begin, end)
+    station_run_group(                                                         \
+        (argc) > 1 ? (argv)[1] : NULL, (argc) > 2 ? (argv)[2] : NULL,          \
+        &(struct station_group){                                               \
+            name, tests, sizeof(tests) / sizeof((tests)[0]), begin, end})
 /* The same, for what only 5.0 has. */
-#define station_run_5_0(name, tests, begin, end)                               \
-    station_run_tests("5.0", name, tests, sizeof(tests) / sizeof((tests)[0]),  \
-                      begin, end)
-int station_run_tests(const char *version, const char *name,
-                      const struct CMUnitTest *tests, size_t count,
-                      CMFixtureFunction begin, CMFixtureFunction end);
+#define station_run_5_0(argc, argv, name, tests, begin, end)                   \
+    station_run_group(                                                         \
+        "5.0", (argc) > 2 ? (argv)[2] : NULL,                                  \
+        &(struct station_group){                                               \
+            name, tests, sizeof(tests) / sizeof((tests)[0]), begin, end})
+/* NULL: all of them. */
+int station_run_group(const char *version, const char *driving,
+                      const struct station_group *group);
 
 #endif

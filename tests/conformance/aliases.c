@@ -251,7 +251,8 @@ static void test_aliases_received_end_with_the_connection(void **state)
     cut(s);
     reconnected(s, true);
     server_uses_alias(s, "", 2);
-    expect_alias_violation(s);
+    expect_violation(s, MQTT_ERR_PROPERTY_VALUE);
+    assert_int_equal(s->disconnect_code, 0x82); /* [5.0, section 3.3.4] */
 }
 
 static const struct conformance_test tests[] = {

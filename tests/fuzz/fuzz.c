@@ -14,7 +14,7 @@ const char *fuzz_file;
 
 void fuzz_failed(const char *file, int line, const char *condition)
 {
-    fprintf(stderr, "%s:%d: %s does not hold%s%s\n", file, line, condition,
+    fprintf(stderr, "%s:%d: not so: %s%s%s\n", file, line, condition,
             fuzz_file ? ", in " : "", fuzz_file ? fuzz_file : "");
     fflush(NULL);
     abort();

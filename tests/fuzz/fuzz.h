@@ -25,6 +25,7 @@ extern const char *fuzz_file;
         if (!(condition))                                                      \
             fuzz_failed(__FILE__, __LINE__, #condition);                       \
     } while (0)
+#define never(why) fuzz_failed(__FILE__, __LINE__, "never that " why)
 _Noreturn void fuzz_failed(const char *file, int line, const char *condition);
 
 /* What is left of an input; 0 for ever when it is used up. */

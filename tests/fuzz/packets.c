@@ -75,15 +75,16 @@ static void compare_head(const struct packet *p,
     struct mqtt_ring_cursor cursor = {&ring, 0};
     struct mqtt_property expiry = {0};
     size_t head = p->size - message->payload.size;
+    static const struct mqtt_header none;
 
     if (head >= sizeof(memory))
         return;
     if (p->five) {
         require(mqtt_publish_head_size_5_0(message) == head);
-        mqtt_publish_head_put_5_0(&cursor, message, identifier, 0);
+        mqtt_publish_head_put_5_0(&cursor, &none, message, identifier, 0);
     } else {
         require(mqtt_publish_head_size(message) == head);
-        mqtt_publish_head_put(&cursor, message, identifier, 0);
+        mqtt_publish_head_put(&cursor, &none, message, identifier, 0);
     }
     require(cursor.index == head);
     if (!mqtt_property_find(message->properties,

@@ -70,6 +70,24 @@ def says_hello(hello):
     return heard
 
 
+def gets_an_answer(request):
+    """examples/request.c asks itself over a broker, and is answered."""
+    if not request.exists():
+        raise Skip('the examples are not built')
+    if not Path(program()).exists():
+        raise Skip('mosquitto is not installed')
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Broker(folder)
+        broker.start()
+        try:
+            said = run(request, '127.0.0.1', broker.port, timeout=20).strip()
+        finally:
+            broker.stop()
+    if said != 'the answer: 42':
+        raise Failure(f'it says: {said!r}')
+    return said
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--source', type=Path, required=True)
@@ -85,6 +103,8 @@ def main():
                 LINK)
     report.case('the program works against mosquitto', says_hello,
                 arguments.hello)
+    report.case('a question is answered over MQTT 5.0', gets_an_answer,
+                arguments.hello.with_name('request'))
     report.end()
 
 

@@ -68,8 +68,8 @@ static void test_an_alias_that_was_never_given_is_fatal(void **state)
     comes(s, 0x30, "a", 3);
     expect_message(s, "a", "x");
     comes(s, 0x30, "", 2);
-    expect_fatal(s, MQTT_ERR_TOPIC_ALIAS);
-    assert_int_equal(s->disconnect_code, 0x94);
+    expect_fatal(s, MQTT_ERR_PROPERTY_VALUE);
+    assert_int_equal(s->disconnect_code, 0x82); /* [5.0, section 3.3.4] */
 }
 
 static void test_no_topic_and_no_alias_is_fatal(void **state)

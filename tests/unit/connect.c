@@ -715,6 +715,24 @@ static void test_no_bytes_move_without_a_connection(void **state)
     assert_int_equal(size, 0);
 }
 
+static void test_a_code_that_does_not_exist_is_told(void **state)
+{
+    struct script *s = *state;
+
+    start(s);
+    connects(s);
+    server_connack(s, 0, 0x42);
+    expect_fatal(s, MQTT_ERR_CONNACK_CODE);
+    assert_int_equal(s->event.reason_code, 0x42);
+    script_restart(s);
+    s->config.protocol = &mqtt_protocol_5_0;
+    start(s);
+    connects(s);
+    server_connack(s, 0, 0x42);
+    expect_fatal(s, MQTT_ERR_CONNACK_CODE);
+    assert_int_equal(s->event.reason_code, 0x42);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -748,6 +766,7 @@ int main(void)
         script_test(test_the_server_closes_instead_of_answering),
         script_test(test_a_refusal_counts_though_the_server_closed),
         script_test(test_a_fault_counts_though_the_server_closed),
+        script_test(test_a_code_that_does_not_exist_is_told),
         script_test(test_connect_twice_is_refused),
         script_test(test_opened_and_closed_unasked_have_no_effect),
         script_test(test_no_bytes_move_without_a_connection),

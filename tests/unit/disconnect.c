@@ -520,6 +520,24 @@ static void test_an_acknowledgement_that_is_due_leaves_first(void **state)
     expect_bytes(s, 0x40, 0x02, 0x00, 0x09, 0xE0, 0x00);
 }
 
+/* Or the server's end would not be seen, and closing would be a reset. */
+static void test_what_follows_a_fault_is_read_on(void **state)
+{
+    struct script *s = *state;
+    uint8_t bytes[32] = {0x30, 0x50, 0x00, 0x01, 'a'};
+
+    s->config.protocol = &mqtt_protocol_5_0;
+    s->memory.input_size = sizeof(bytes);
+    connected(s);
+    server_sends_span(s, bytes, sizeof(bytes));
+    expect_no_event(s);
+    expect_bytes(s, 0xE0, 0x01, 0x95);
+    expect_wants(s, MQTT_WANT_FINISH);
+    server_sends_span(s, bytes, sizeof(bytes));
+    expect_no_event(s);
+    assert_int_equal(s->to_client.size, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -554,6 +572,7 @@ int main(void)
         script_test(test_draining_ends_with_a_clean_session),
         script_test(test_draining_ends_in_the_turn_of_the_last_answer),
         script_test(test_qos_0_is_refused_by_a_connection_that_ends),
+        script_test(test_what_follows_a_fault_is_read_on),
     };
 
     return script_run("disconnect", tests);

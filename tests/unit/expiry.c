@@ -492,9 +492,27 @@ static void test_the_time_of_the_request_counts(void **state)
     expect_published(s, 1, MQTT_OUTCOME_EXPIRED);
 }
 
+/* One byte is enough: it is not to be taken for one that nobody has seen. */
+static void test_what_has_begun_to_leave_counts_as_sent(void **state)
+{
+    struct script *s = v5(state);
+    struct mqtt_outstanding it = {0};
+
+    connected(s);
+    s->blocked = true;
+    publish_with(s, "a", "x", MQTT_QOS_1, SECONDS(10));
+    assert_true(mqtt_client_next_outstanding(&s->client, &it));
+    assert_false(it.sent);
+    network_takes(s, 1);
+    memset(&it, 0, sizeof it);
+    assert_true(mqtt_client_next_outstanding(&s->client, &it));
+    assert_true(it.sent);
+}
+
 static const struct CMUnitTest tests[] = {
     script_test(test_what_is_sent_at_once_has_all_of_its_time),
     script_test(test_other_properties_stay_around_it),
+    script_test(test_what_has_begun_to_leave_counts_as_sent),
     script_test(test_what_is_left_is_written_when_it_leaves),
     script_test(test_a_resend_has_what_is_left_then),
     script_test(test_the_greatest_interval_does_not_expire),

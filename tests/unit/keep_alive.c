@@ -222,6 +222,25 @@ static void test_pings_are_not_before_connack(void **state)
     expect_nothing_sent(s);
 }
 
+/* The server counts from CONNECT, however late its CONNACK is
+ * [3.1.1 MQTT-3.1.2-23]. */
+static void test_the_wait_for_connack_counts(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connect.keep_alive_s = 8;
+    start(s);
+    connects(s);
+    discard_sent(s);
+    elapse(s, 6500);
+    server_connack(s, 0, 0);
+    pull(s, MQTT_EVENT_CONNECTED);
+    expect_no_event(s);
+    expect_deadline(s, 500);
+    elapse(s, 500);
+    expect_bytes(s, 0xC0, 0x00);
+}
+
 static void test_a_pingresp_nobody_asked_for_is_ignored(void **state)
 {
     struct script *s = *state;
@@ -437,6 +456,7 @@ int main(void)
         script_test(test_keep_alive_off_sends_none),
         script_test(test_keep_alive_of_65535_seconds),
         script_test(test_pings_are_not_before_connack),
+        script_test(test_the_wait_for_connack_counts),
         script_test(test_a_pingresp_nobody_asked_for_is_ignored),
         script_test(test_the_clock_may_begin_anywhere),
         script_test(test_a_jump_of_the_clock_asks_first),

@@ -358,6 +358,44 @@ static void test_old_exchanges_do_not_raise_the_quota(void **state)
     assert_int_equal(sent, 2);
 }
 
+/* Each message that leaves is answered by nobody yet: however many exchanges of
+ * the last connection end meanwhile, no more than two are open
+ * [5.0 MQTT-3.3.4-9]. */
+static void test_old_exchanges_do_not_lend_their_quota(void **state)
+{
+    for (uint16_t old = 1; old < 6; old++) {
+        struct script *s = v5(state);
+        unsigned sent = 0;
+
+        connected(s);
+        for (uint16_t i = 1; i <= old; i++) {
+            publish_sent(s, "a", "x", MQTT_QOS_2);
+            server_answers(s, 0x50, i);
+            expect_no_event(s);
+        }
+        cut(s);
+        reconnected_with(s, true, RECEIVE_MAXIMUM(2));
+        for (uint16_t i = 1; i <= old; i++)
+            expect_packet(s, 0x62, i);
+        for (int i = 0; i < 8; i++)
+            publish(s, "a", "x", MQTT_QOS_1);
+        for (uint16_t i = 1; i <= old; i++) {
+            while (next_packet(s))
+                sent++;
+            server_answers(s, 0x70, i);
+            expect_published(s, i, MQTT_OUTCOME_ACKNOWLEDGED);
+        }
+        while (next_packet(s))
+            sent++;
+        assert_int_equal(sent, 2);
+        server_answers(s, 0x40, (uint16_t)(old + 1));
+        expect_published(s, (uint16_t)(old + 1), MQTT_OUTCOME_ACKNOWLEDGED);
+        expect_packet(s, 0x32, (uint16_t)(old + 3));
+        expect_nothing_sent(s);
+        script_restart(s);
+    }
+}
+
 /* PUBREC that refuses frees the slot, too. */
 static void test_a_refusing_pubrec_frees_all(void **state)
 {
@@ -550,6 +588,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_more_than_20_of_qos_2_may_be_on_their_way),
     script_test(test_pubrels_do_not_wait_for_quota),
     script_test(test_old_exchanges_do_not_raise_the_quota),
+    script_test(test_old_exchanges_do_not_lend_their_quota),
     script_test(test_a_refusing_pubrec_frees_all),
     script_test(test_reason_codes_and_properties_are_told),
     script_test(test_a_payload_said_to_be_utf8_is_checked_on_request),

@@ -357,6 +357,25 @@ static void test_as_many_in_flight_as_there_are_slots(void **state)
     assert_int_equal(publish(s, "a", "", MQTT_QOS_1), 32769);
 }
 
+/* The slot that is left is that of 32,768 and of no other identifier. */
+static void test_the_last_identifier_is_not_that_of_a_request(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = {.topic_filter = MQTT_TEXT("a")};
+
+    if (s->wire != &wire_whole)
+        return;
+    s->memory.slot_count = 32768;
+    s->memory.outbox_size = 32768 * 7;
+    connected(s);
+    for (uint16_t i = 1; i < 32768; i++)
+        assert_int_equal(publish(s, "a", "", MQTT_QOS_1), i);
+    discard_sent(s);
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_OK);
+    expect_packet(s, 0x82, 0);
+    assert_int_equal(publish(s, "a", "", MQTT_QOS_1), 32768);
+}
+
 /* ---- every size of memory ------------------------------------------------ */
 
 static void test_every_size_of_outbox(void **state)
@@ -529,6 +548,7 @@ int main(void)
         script_test(test_a_request_steps_over_identifiers_in_use),
         script_test(test_a_publish_steps_over_the_identifier_of_a_request),
         script_test(test_as_many_in_flight_as_there_are_slots),
+        script_test(test_the_last_identifier_is_not_that_of_a_request),
         script_test(test_every_size_of_outbox),
         script_test(test_every_number_of_slots),
         script_test(test_every_size_of_control),

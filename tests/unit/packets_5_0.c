@@ -657,6 +657,7 @@ static struct mqtt_span head(const struct mqtt_message *message,
                              uint16_t identifier, uint32_t deadline_s,
                              uint32_t start)
 {
+    static const struct mqtt_header none;
     static uint8_t memory[300], bytes[300];
     struct mqtt_ring ring = {memory, sizeof(memory)};
     struct mqtt_ring_cursor cursor = {&ring, start};
@@ -664,7 +665,7 @@ static struct mqtt_span head(const struct mqtt_message *message,
 
     memset(memory, 0xA5, sizeof(memory));
     assert_in_range(size, 1, sizeof(memory) - 1);
-    mqtt_publish_head_put_5_0(&cursor, message, identifier, deadline_s);
+    mqtt_publish_head_put_5_0(&cursor, &none, message, identifier, deadline_s);
     assert_int_equal(cursor.index, (start + size) % sizeof(memory));
     for (size_t i = size; i < sizeof(memory); i++)
         assert_int_equal(memory[(start + i) % sizeof(memory)], 0xA5);

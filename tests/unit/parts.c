@@ -166,6 +166,27 @@ static void test_each_size_around_the_memory_is_whole_or_in_parts(void **state)
     in_both(*state, each_size);
 }
 
+/* Only the head makes it larger than the memory of 64 bytes. */
+static void no_payload(struct script *s)
+{
+    begin(s);
+    for (size_t topic = 50; topic < 60; topic++) {
+        if (topic + (speaks_5_0(s) ? 5 : 4) >= 64)
+            break;
+        server_publishes(s, 0x32, of_size(topic), 7, "");
+        expect_message(s, of_size(topic), "");
+        assert_int_equal(s->event.message.payload_offset, 0);
+        assert_int_equal(s->event.message.payload_size, 0);
+        expect_no_event(s);
+        expect_packet(s, 0x40, 7);
+    }
+}
+
+static void test_a_large_head_without_payload_is_one_part(void **state)
+{
+    in_both(*state, no_payload);
+}
+
 static void retain_and_dup(struct script *s)
 {
     struct expected e = {.topic = "a",
@@ -283,8 +304,8 @@ static void test_an_unknown_alias_is_fatal(void **state)
     s->memory.alias_names_size = 64;
     begin_5_0(s);
     server_publishes_with(s, 0x30, "", 0, of_size(500), 0x23, 0x00, 0x02);
-    expect_fatal(s, MQTT_ERR_TOPIC_ALIAS);
-    assert_int_equal(s->disconnect_code, 0x94);
+    expect_fatal(s, MQTT_ERR_PROPERTY_VALUE);
+    assert_int_equal(s->disconnect_code, 0x82); /* [5.0, section 3.3.4] */
 }
 
 /* It would have to be held whole. */
@@ -920,11 +941,45 @@ static void test_another_packet_that_is_too_large_is_fatal(void **state)
     in_both(*state, other_packets);
 }
 
+/* The packet is larger than the memory, and what is before the payload is not:
+ * then there is one part, and nothing in it. */
+static void an_empty_payload_is_one_part(struct script *s)
+{
+    bool five = s->config.protocol == &mqtt_protocol_5_0;
+
+    for (unsigned qos = 0; qos < 3; qos++) {
+        unsigned head = 2u + 20u + (qos ? 2u : 0u) + (five ? 1u : 0u);
+
+        s->memory.input_size = head + 1;
+        s->config.large = &mqtt_large_parts;
+        connected(s);
+        server_publishes(s, (uint8_t)(0x30 | qos << 1), "a/topic/of/20/letter",
+                         7, "");
+        pull(s, MQTT_EVENT_MESSAGE);
+        assert_true(
+            span_is(s->event.message.topic_name, "a/topic/of/20/letter"));
+        assert_int_equal(s->event.message.payload.size, 0);
+        assert_int_equal(s->event.message.payload_size, 0);
+        expect_no_event(s);
+        if (qos)
+            expect_packet(s, qos == 1 ? 0x40 : 0x50, 7);
+        expect_nothing_sent(s);
+        script_restart(s);
+    }
+}
+
+static void test_an_empty_payload_is_one_part(void **state)
+{
+    in_both(*state, an_empty_payload_is_one_part);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         script_test(test_a_large_message_comes_in_parts),
+        script_test(test_an_empty_payload_is_one_part),
         script_test(test_each_size_around_the_memory_is_whole_or_in_parts),
+        script_test(test_a_large_head_without_payload_is_one_part),
         script_test(test_retain_and_dup_are_told_in_every_part),
         script_test(test_messages_before_and_after_are_whole),
         script_test(test_properties_are_there_in_every_part),

@@ -604,10 +604,20 @@ void script_deadline(struct script *s, mqtt_time ms, const char *file, int line)
 
 const char *event_name(enum mqtt_event_type type)
 {
-    static const char *const names[] = {
-        "no event",  "CONNECTED", "DISCONNECTED",      "MESSAGE",
-        "TOO_LARGE", "PUBLISHED", "SUBSCRIBED",        "UNSUBSCRIBED",
-        "ROOM",      "REFUSED",   "SERVER_DISCONNECT", "AUTHENTICATION"};
+    static const char *const names[] = {"no event",
+                                        "CONNECTED",
+                                        "DISCONNECTED",
+                                        "MESSAGE",
+                                        "TOO_LARGE",
+                                        "PUBLISHED",
+                                        "SUBSCRIBED",
+                                        "UNSUBSCRIBED",
+                                        "ROOM",
+                                        "STORED",
+                                        "STORE_FAILED",
+                                        "REFUSED",
+                                        "SERVER_DISCONNECT",
+                                        "AUTHENTICATION"};
 
     return type <= MQTT_EVENT_AUTHENTICATION ? names[type] : "?";
 }
@@ -834,6 +844,7 @@ enum mqtt_error start_as(struct script *s)
         lend(s->memory.alias_topic_count * sizeof(struct mqtt_alias));
     s->memory.alias_names = lend(s->memory.alias_names_size);
     s->memory.identifier = lend(s->memory.identifier_size);
+    s->memory.released = lend(s->memory.released_count * sizeof(uint16_t));
     memset(&s->client, 0xA5, sizeof(s->client));
     error =
         mqtt_client_init(&s->client, sizeof(s->client), &s->config, &s->memory);
@@ -861,6 +872,7 @@ static void stop(struct script *s)
     free(s->memory.alias_topics);
     free(s->memory.alias_names);
     free(s->memory.identifier);
+    free(s->memory.released);
     free(s->lent);
     s->memory.outbox = s->memory.control = s->memory.input = NULL;
     s->memory.slots = NULL;
@@ -869,6 +881,7 @@ static void stop(struct script *s)
     s->memory.unsettled = NULL;
     s->memory.alias_topics = NULL;
     s->memory.alias_names = s->memory.identifier = NULL;
+    s->memory.released = NULL;
     s->lent = NULL;
     s->started = false;
 }

@@ -542,6 +542,28 @@ static void test_what_cannot_keep_its_identifier_ends_at_once(void **state)
     }
 }
 
+/* CONNECT with it would be larger than control memory, and no connection could
+ * be made any more. */
+static void test_an_identifier_too_large_for_connect_is_not_kept(void **state)
+{
+    struct script *s = *state;
+    size_t size;
+
+    without_identifier(s, 4);
+    begin(s);
+    size = expect_packet(s, 0x10, 0)->size;
+    for (size_t room = 3; room <= 4; room++) {
+        script_restart(s);
+        s->memory.control_size = size + room;
+        begin(s);
+        expect_identifier(s, "");
+        assigned(s);
+        cut(s);
+        reopened(s);
+        expect_identifier(s, room < 4 ? "" : "name");
+    }
+}
+
 static void test_an_identifier_of_its_own_is_not_replaced(void **state)
 {
     struct script *s = *state;
@@ -577,6 +599,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_a_new_client_takes_a_server_without_a_session),
     script_test(test_the_assigned_identifier_is_that_of_the_session),
     script_test(test_what_cannot_keep_its_identifier_ends_at_once),
+    script_test(test_an_identifier_too_large_for_connect_is_not_kept),
     script_test(test_an_identifier_of_its_own_is_not_replaced),
 };
 

@@ -515,7 +515,36 @@ static void test_what_was_settled_and_did_not_leave_comes_again(void **state)
     expect_nothing_sent(s);
 }
 
+/* ---- a server that sends too many ------------------------------------------- */
+
+static void test_an_overrun_that_is_tolerated_stops_the_reading(void **state)
+{
+    struct script *s = *state;
+    uint32_t handles[2];
+
+    s->config.protocol = &mqtt_protocol_5_0;
+    s->config.settle = MQTT_SETTLE_BY_CALL;
+    s->config.tolerate_overrun = true;
+    s->memory.unsettled_count = 2;
+    connected(s);
+    for (uint16_t i = 1; i <= 3; i++)
+        server_publishes(s, 0x32, "a", i, "x");
+    for (unsigned i = 0; i < 2; i++) {
+        pull(s, MQTT_EVENT_MESSAGE);
+        handles[i] = s->event.message.settle_handle;
+    }
+    expect_no_event(s);
+    expect_nothing_sent(s);
+    assert_int_equal(mqtt_settle(&s->client, handles[0], 0), MQTT_OK);
+    expect_bytes(s, 0x40, 0x02, 0x00, 0x01);
+    pull(s, MQTT_EVENT_MESSAGE);
+    assert_int_equal(s->event.packet_identifier, 3);
+    assert_int_equal(mqtt_settle(&s->client, handles[1], 0), MQTT_OK);
+    expect_bytes(s, 0x40, 0x02, 0x00, 0x02);
+}
+
 static const struct CMUnitTest tests[] = {
+    script_test(test_an_overrun_that_is_tolerated_stops_the_reading),
     script_test(test_nothing_is_acknowledged_before_it_is_settled),
     script_test(test_a_handle_is_good_once),
     script_test(test_each_qos_has_an_order_of_its_own),

@@ -176,6 +176,23 @@ def coverage(count):
         count.add('FAILED', 'coverage', f'status {status}\n{text[-4000:]}')
 
 
+def fuzz(count, seconds):
+    """Each fuzz target over its corpus, and for so long."""
+    if not (TOP / 'tools/fuzz').exists():
+        return
+    say('fuzz')
+    status, text = run_tool('fuzz', str(seconds))
+    last = {line.split()[0]: line for line in text.splitlines()
+            if ' executions ' in line}
+    found = set(re.findall(r'^FINDING ([^:]*): ', text, re.M))
+    for target, line in last.items():
+        say(f'fuzz: {line}')
+        count.add('FAILED' if target in found else 'passed', f'fuzz: {target}',
+                  f'see build-fuzz/findings\n{text[-4000:]}')
+    if status and not found or not last:
+        count.add('FAILED', 'fuzz', f'status {status}\n{text[-4000:]}')
+
+
 def quick(count):
     """What to run before each commit: under a minute."""
     test(count, GCC, 'unit', 'headers', 'symbols')
@@ -188,7 +205,8 @@ def full(count):
     test(count, GCC)
     conformance(count, GCC)
     test(count, CLANG, 'unit', 'conformance', 'headers', 'symbols')
-    test(count, SANITIZED, 'unit', 'conformance', 'broker')
+    test(count, SANITIZED, 'unit', 'conformance', 'broker', 'fuzz', 'hostile')
+    fuzz(count, 10)
     coverage(count)
     bench(count)
 

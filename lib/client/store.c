@@ -1,0 +1,93 @@
+/*
+ * The store as a client sees it: events, and when to commit.
+ */
+#include "client/client.h"
+#include "session/store.h"
+
+static void tell(struct mqtt_event *event, enum mqtt_event_type type)
+{
+    memset(event, 0, sizeof *event);
+    event->type = type;
+}
+
+/* Whether the application is to be told of it: once, though it may be written
+ * anew. */
+static bool take_stored(struct mqtt_slot *slot)
+{
+    unsigned flags = slot->flags_;
+
+    if (!(flags & MQTT_SLOT_STORED))
+        return false;
+    slot->flags_ =
+        (uint8_t)((flags & ~(unsigned)MQTT_SLOT_STORED) | MQTT_SLOT_TOLD);
+    return !(flags & MQTT_SLOT_TOLD);
+}
+
+/* The next message that is durable now, and was not before. */
+bool mqtt_client_next_stored(struct mqtt_client *c, struct mqtt_event *event)
+{
+    struct mqtt_session *s = &c->session_;
+
+    if (!s->stored_due_)
+        return false;
+    for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
+         i = s->slots_[i].next_) {
+        struct mqtt_slot *slot = &s->slots_[i];
+
+        if (!take_stored(slot))
+            continue;
+        tell(event, MQTT_EVENT_STORED);
+        event->packet_identifier = slot->identifier_;
+        return true;
+    }
+    s->stored_due_ = false;
+    return false;
+}
+
+/* What depends on the store is not sent: the connection ends
+ * [3.1.1 MQTT-4.8.0-2]. */
+static bool failed(struct mqtt_client *c, struct mqtt_event *event)
+{
+    if (!c->session_.store_error_ || c->store_told_)
+        return false;
+    c->store_told_ = true;
+    if (!c->lost_ && (mqtt_client_is(c, MQTT_CLIENT_AWAIT_CONNACK) ||
+                      mqtt_client_is(c, MQTT_CLIENT_CONNECTED)))
+        mqtt_engine_break(&c->engine_, MQTT_ERR_STORE);
+    mqtt_client_follow_engine(c);
+    tell(event, MQTT_EVENT_STORE_FAILED);
+    event->error = (enum mqtt_error)c->session_.store_error_;
+    return true;
+}
+
+bool mqtt_client_next_of_store(struct mqtt_client *c, struct mqtt_event *event)
+{
+    struct mqtt_session *s = &c->session_;
+
+    s->store_->seam->commit(s, c);
+    if (s->released_done_ || s->unsettled_.used_)
+        c->engine_.settled_waits_ = true; /* some may leave now */
+    return failed(c, event) || mqtt_client_next_stored(c, event);
+}
+
+void mqtt_client_reopen_store(struct mqtt_client *c)
+{
+    struct mqtt_session *s = &c->session_;
+
+    if (!s->store_)
+        return;
+    if (s->store_error_) /* also while a commit is open: it is of the next one */
+        s->store_->seam->rewrite(s);
+    c->store_told_ = false;
+}
+
+void mqtt_client_committed(struct mqtt_client *client, enum mqtt_error error)
+{
+    struct mqtt_session *s = &client->session_;
+
+    if (!s->store_)
+        return;
+    s->store_->seam->committed(s, error);
+    client->engine_.settled_waits_ = true; /* some may leave now */
+    mqtt_client_notify(client);
+}

@@ -1,0 +1,70 @@
+/*
+ * What the session has to do with a durable store: each change of what must
+ * outlive the process passes through here. See mqttloop/store.h for what waits
+ * for a commit.
+ */
+#ifndef MQTT_SESSION_STORE_H
+#define MQTT_SESSION_STORE_H
+
+#include <mqttloop/store.h>
+#include "session/session.h"
+#include "session/slots.h"
+
+struct mqtt_store_seam {
+    void (*put_message)(struct mqtt_session *s, struct mqtt_slot *slot);
+    void (*remove_message)(struct mqtt_session *s, struct mqtt_slot *slot);
+    void (*put_received)(struct mqtt_session *s, uint16_t identifier);
+    bool (*remove_received)(struct mqtt_session *s, uint16_t identifier);
+    void (*rewrite)(struct mqtt_session *s);
+    void (*commit)(struct mqtt_session *s, struct mqtt_client *client);
+    void (*committed)(struct mqtt_session *s, enum mqtt_error error);
+    void (*put_session)(struct mqtt_session *s);
+    enum mqtt_error (*restore)(struct mqtt_session *s,
+                               const struct mqtt_config *config);
+    void (*start_clock)(struct mqtt_session *s);
+};
+
+/* A record of the slot's message, by its state, that is to be committed. */
+static inline void mqtt_store_message(struct mqtt_session *s,
+                                      struct mqtt_slot *slot)
+{
+    if (s->store_)
+        s->store_->seam->put_message(s, slot);
+}
+
+/* The message has ended. */
+static inline void mqtt_store_remove_message(struct mqtt_session *s,
+                                             struct mqtt_slot *slot)
+{
+    if (s->store_)
+        s->store_->seam->remove_message(s, slot);
+}
+
+/* The session is another one, or is written otherwise: all anew. */
+static inline void mqtt_store_rewrite(struct mqtt_session *s)
+{
+    if (s->store_)
+        s->store_->seam->rewrite(s);
+}
+
+/* What all records of the session have in common has changed. */
+static inline void mqtt_store_session(struct mqtt_session *s)
+{
+    if (s->store_)
+        s->store_->seam->put_session(s);
+}
+
+/* A time has been told; restored messages may wait for the first one. */
+static inline void mqtt_store_time(struct mqtt_session *s)
+{
+    if (s->restored_)
+        s->store_->seam->start_clock(s);
+}
+
+/* Whether the record of a message is not yet durable. */
+static inline bool mqtt_store_awaits(const struct mqtt_slot *slot)
+{
+    return slot->flags_ & (MQTT_SLOT_UNSTORED | MQTT_SLOT_COMMITTING);
+}
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * world.h - one world, made of one seed: clients with their applications, the
+ * network, the model of a server, and a clock. Nothing in it depends on the
+ * machine, so the same seed makes the same world everywhere.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <mqttloop/client.h>
+#include <mqttloop/stream.h>
+#include "dice.h"
+#include "server.h"
+#include "store.h"
+
+enum {
+    PLAYERS = 4,
+    NODES = 10,
+    POOLS = 10,
+    GUARD = 16,
+    TOPICS = 14,
+    FILTERS = 14,
+    HANDLES = 64,
+    PUBLICATIONS = 64, /* in a block */
+    PUBLICATION_BLOCKS = 512
+};
+
+/* ==== what happens ======================================================== */
+
+enum operation_kind {
+    OP_PUBLISH,
+    OP_BURST,
+    OP_STREAM,
+    OP_SUBSCRIBE,
+    OP_UNSUBSCRIBE,
+    OP_SETTLE,
+    OP_CONNECT,
+    OP_DISCONNECT,
+    OP_DRAIN,
+    OP_AUTHENTICATE,
+    OP_REFUSE_REST,
+    OP_DESTROY,
+    OP_KINDS
+};
+
+enum fault_kind {
+    FAULT_CUT,        /* after some more bytes of one direction */
+    FAULT_RESET,      /* at once */
+    FAULT_STALL,      /* one direction does not move for a time */
+    FAULT_TINY,       /* reads and writes of a few bytes, and of none */
+    FAULT_HOLE,       /* dead, and nobody says so */
+    FAULT_NO_CONNECT, /* the next connect fails, hangs, or is told twice */
+    FAULT_END,        /* the server ends the connection */
+    FAULT_RESTART,    /* of the server, with its sessions */
+    FAULT_AMNESIA,    /* without */
+    FAULT_FORGET,     /* one session */
+    FAULT_REFUSE,     /* the next CONNECTs */
+    FAULT_MANNERS,    /* the server behaves otherwise from now on */
+    FAULT_PUBLISH,    /* the server has something to tell to all */
+    FAULT_LEAP,       /* time */
+    FAULT_STRAY,      /* the driver tells what nobody waits for */
+    FAULT_KINDS
+};
+
+/* One operation of an application, or one fault; `dice` is for its details. */
+struct deed {
+    uint64_t at;
+    uint64_t dice;
+    uint8_t kind, player;
+    bool in_callback, off;
+};
+
+struct plan {
+    struct deed *operations, *faults;
+    uint32_t operation_count, fault_count;
+};
+
+/* ==== a client and who is around it ======================================== */
+
+struct player;
+/* A message that was accepted to be published. */
+enum sent { SENT_NOT, SENT_PERHAPS, SENT_YES };
+struct publication {
+    uint64_t expires_at; /* NEVER */
+    uint32_t index, incarnation, epoch, size, link;
+    uint32_t arrivals, arrived_in;
+    uint16_t identifier;
+    uint8_t qos, topic, sent, ack_code, outcome, kind;
+    bool retain, ended, acked, recorded, released, stream, broken, lost_due;
+    struct player *owner;
+    struct mqtt_source source;
+};
+
+struct node {
+    struct mqtt_subscription subscription;
+    uint8_t filter;
+    bool registered, leaving, answered_once;
+    uint32_t answers, allowed;
+    uint32_t called; /* for the message that is dispatched */
+};
+
+struct pool {
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* The network connection of a client. */
+enum wire_state { WIRE_CLOSED, WIRE_OPENING, WIRE_OPEN };
+struct wire {
+    enum wire_state state;
+    struct link *link; /* the server's end; NULL: it has none any more */
+    uint32_t number;
+    struct row up; /* to the server */
+    uint32_t room; /* of it */
+    uint32_t latency;
+    uint64_t up_at, down_at; /* nothing moves before */
+    uint64_t tiny_until, opens_at;
+    uint32_t cut_up, cut_down; /* bytes until it is cut; UINT32_MAX: none */
+    uint32_t seen;
+    bool hole, broken, finished, fails, twice, nothing;
+    uint64_t hole_since;
+};
+
+/* A link whose client's end is gone, and the server does not know yet. */
+struct lingering {
+    struct link *link;
+    uint64_t until;
+};
+
+/* What the server has sent and the application has to be given. */
+struct expected {
+    struct delivery *delivery;
+    struct bytes topic, payload, properties;
+    uint32_t size;
+    uint16_t identifier;
+    uint8_t qos;
+    bool dup, retain;
+};
+
+struct handle {
+    uint32_t handle, link, epoch;
+    uint8_t qos;
+    bool settled;
+    struct delivery *delivery;
+};
+
+struct world;
+struct player {
+    struct world *world;
+    unsigned index;
+    uint32_t incarnation;
+    struct mqtt_client client;
+    struct mqtt_config config;
+    struct mqtt_memory memory;
+    struct mqtt_server servers[2];
+    struct mqtt_message will;
+    struct pool pools[POOLS];
+    unsigned pool_count;
+    uint8_t name[8];
+    uint8_t properties[64], will_properties[16];
+    struct mqtt_statistics statistics;
+    size_t control_least;
+    bool authenticates, only_five;
+    bool five, alive, made, pulls, own_dispatch, look_before, ends_session;
+    unsigned lend;    /* 0: never; else the size of the loan */
+    struct dice dice; /* of the driver */
+    uint32_t random_state;
+
+    /* the driver */
+    struct wire wire;
+    bool requested, want_read, want_write, destroyed, late, in_callback;
+    uint64_t deadline, turned_at;
+    uint32_t idle_turns;
+    uint64_t blocked_since; /* NEVER: not */
+    uint64_t last_sent, last_byte_in;
+    bool connected; /* as the application was told */
+    uint32_t connected_link;
+
+    /* the application */
+    struct publication *publications[PUBLICATION_BLOCKS];
+    uint32_t publication_count, open_count;
+    uint32_t *by_identifier; /* index + 1; 0: not in use */
+    uint32_t open_order;
+    struct node nodes[NODES];
+    struct handle handles[HANDLES];
+    unsigned handle_count;
+    bool room_due, draining, stopped_told, answer_auth;
+    bool stopping; /* no new wishes: the world comes to its end */
+    uint32_t epoch, told_epoch;
+    uint64_t connect_at, make_at;
+    const struct deed *callback_deeds[16];
+    unsigned callback_deed_count;
+    const struct mqtt_message *current; /* the message being dispatched */
+    bool part_pending;
+    uint32_t part_offset, deeds_done, incarnation_of_session;
+    struct expected *refusable; /* whose part was given last */
+    bool leaving, twins, wire_was_slow;
+    uint8_t end_properties[64];
+
+    /* what has to come */
+    struct expected *expected;
+    uint32_t expected_begin, expected_end, expected_room;
+    uint32_t expected_link;
+
+    /* what leaves */
+    struct row tap;
+    uint32_t tap_level, last_order;
+    bool tap_connect, tap_disconnect, tap_five;
+    bool lost_check, ended_before;
+    uint16_t request_identifier;
+    uint32_t bytes_out;
+};
+
+struct world {
+    uint64_t seed, now;
+    uint64_t start;
+    struct store store, plans;
+    struct server server;
+    struct dice dice;
+    struct player players[PLAYERS];
+    unsigned player_count;
+    struct lingering lingering[LINKS];
+    unsigned lingering_count;
+    struct plan plan;
+    uint32_t next_operation, next_fault;
+    uint32_t gap_ms, leap_ms;
+    bool calm; /* no more faults */
+    bool tracing;
+    uint64_t events, hash;
+    uint64_t faults[FAULT_KINDS], operations[OP_KINDS];
+    uint64_t turns_at_once, step_limit;
+    char violation[200];
+    char where[80];
+    bool failed;
+    uint32_t seen_messages, seen_published, incarnations;
+};
+
+/* world.c */
+void world_run(struct world *world, uint64_t seed, const struct plan *plan,
+               bool tracing);
+void world_plan(struct world *world, uint64_t seed);
+void world_free(struct world *world);
+/* The first one ends the world. */
+void violation(struct player *player, const char *format, ...);
+void say(struct player *player, const char *format, ...);
+static inline void event_happened(struct world *world, uint64_t what)
+{
+    world->events++;
+    world->hash =
+        (world->hash ^ what ^ (world->now << 20)) * UINT64_C(0x100000001B3);
+}
+
+/* configure.c */
+void player_configure(struct player *player, struct dice *dice);
+bool player_make(struct player *player);
+void player_destroy(struct player *player);
+void pools_check(struct player *player);
+
+/* driver.c */
+void player_turn(struct player *player);
+bool player_ready(const struct player *player);
+uint64_t player_wakes(const struct player *player);
+
+/* network.c */
+void wire_open(struct player *player);
+void wire_close(struct player *player);
+uint32_t wire_write(struct player *player, const uint8_t *bytes, uint32_t size);
+uint32_t wire_read(struct player *player, uint8_t *bytes, uint32_t size);
+bool wire_readable(const struct player *player);
+bool wire_writable(const struct player *player);
+bool wire_at_end(const struct player *player);
+void wire_move(struct player *player);
+void wire_finish(struct player *player);
+uint64_t wire_wakes(const struct player *player);
+void wire_cut(struct player *player);
+void lingering_end(struct world *world, bool all);
+uint64_t lingering_wakes(const struct world *world);
+
+/* application.c */
+void application_event(struct player *player, const struct mqtt_event *event);
+void application_message(struct player *player,
+                         const struct mqtt_message *message);
+bool application_dispatch(struct mqtt_client *client,
+                          const struct mqtt_message *message);
+mqtt_event_function application_on_event;
+mqtt_message_function application_on_message, application_on_node;
+void application_settle_all(struct player *player);
+bool application_at_rest(const struct player *player, const char **why);
+
+/* operations.c */
+void operation_run(struct player *player, const struct deed *deed);
+void operations_in_callback(struct player *player);
+void operation_disconnect(struct player *player, uint32_t timeout);
+void operation_connect(struct player *player);
+void operation_authenticate(struct player *player);
+extern const char *const topics[TOPICS];
+extern const char *const filters[FILTERS];
+
+/* faults.c */
+void fault_run(struct world *world, const struct deed *deed);
+void draw_manners(struct dice *dice, struct manners *manners);
+
+/* ledger.c */
+static inline struct publication *publication_at(const struct player *p,
+                                                 uint32_t index)
+{
+    return &p->publications[index / PUBLICATIONS][index % PUBLICATIONS];
+}
+extern const struct server_hooks ledger_hooks;
+/* A place for one more; it counts when it was accepted. NULL: full. */
+struct publication *ledger_new(struct player *player);
+void ledger_accept(struct player *player, uint16_t identifier);
+void ledger_sent(struct player *player, const uint8_t *bytes, uint32_t size);
+void ledger_connection_begins(struct player *player);
+void ledger_connection_ends(struct player *player);
+void ledger_published(struct player *player, const struct mqtt_event *event);
+void ledger_session_lost(struct player *player);
+void ledger_scan(struct player *player);
+void ledger_forget(struct player *player);
+void payload_fill(uint8_t *bytes, uint32_t player, uint32_t index,
+                  uint32_t from, uint32_t size);
+bool payload_good(struct bytes payload, uint32_t player, uint32_t index,
+                  uint32_t from);
+/* The properties of this kind; `expiry_s` first, unless UINT32_MAX. */
+struct mqtt_span publication_properties(unsigned kind, uint8_t *memory,
+                                        uint32_t expiry_s);
+
+/* shrink.c */
+void shrink(struct world *world, uint64_t seed);
+
+#endif
