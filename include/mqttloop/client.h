@@ -181,7 +181,8 @@ enum mqtt_outcome {
     MQTT_OUTCOME_SOURCE        /**< its source could not be read */
 };
 
-/** Only the members that its type names are set. Borrowed for the call, or
+/** The members that its type names are set; the others are zero, but those of
+ * MQTT_EVENT_MESSAGE, which are left as they were. Borrowed for the call, or
  * until the next pull. */
 struct mqtt_event {
     enum mqtt_event_type type;
@@ -295,13 +296,15 @@ enum mqtt_settle_mode {
 struct mqtt_config {
     /** Required, e.g. &mqtt_protocol_3_1_1. */
     const struct mqtt_protocol *protocol;
-    /** Tried when a server does not speak `protocol`: refuses it, or closes
-     * without an answer to CONNECT; only until the first good CONNACK, and
-     * then the other way round if that is not spoken either. NULL: none. */
+    /** One of 3.1.1 where `protocol` is 5.0, or NULL: none. Tried when a server
+     * does not speak `protocol`: refuses it, or closes without an answer to
+     * CONNECT; only until the first good CONNACK, and then the other way round
+     * if that is not spoken either. */
     const struct mqtt_protocol *fallback;
     /** In 3.1.1: leave out what it cannot carry (properties, subscription
      * options, reason codes of mqtt_settle()) instead of
-     * MQTT_ERR_PROTOCOL_VERSION. */
+     * MQTT_ERR_PROTOCOL_VERSION. What `connect` has of 5.0, the will's
+     * properties included, is left out in any case. */
     bool drop_unsupported;
     struct mqtt_connect_options connect;
     enum mqtt_session_start session;
@@ -453,11 +456,14 @@ struct mqtt_client {
  * Nothing happens before mqtt_connect().
  *
  * MQTT_ERR_VERSION: `size` is another. MQTT_ERR_ARGUMENT: protocol or random
- * is missing. MQTT_ERR_SERVER, _CLIENT_IDENTIFIER, _USER_NAME, _PASSWORD,
- * _WILL: that part of the configuration. MQTT_ERR_MEMORY: a size is against
- * session.h, or too small for what the store holds. MQTT_ERR_CONTROL_SIZE:
- * CONNECT does not fit into `control`. MQTT_ERR_STORE: it cannot be read.
- * MQTT_ERR_PROTOCOL_VERSION: its session is of a version that is not configured.
+ * is missing, keep_alive_s is out of range, or fallback is not the lower
+ * version. MQTT_ERR_SERVER, _CLIENT_IDENTIFIER, _USER_NAME, _PASSWORD, _WILL:
+ * that part of the configuration. MQTT_ERR_PROPERTY: 5.0, those of CONNECT or
+ * of the will, also one that has a member of its own. MQTT_ERR_MEMORY: a size
+ * is against session.h, or too small for what the store holds.
+ * MQTT_ERR_CONTROL_SIZE: CONNECT does not fit into `control`. MQTT_ERR_STORE:
+ * it cannot be read. MQTT_ERR_PROTOCOL_VERSION: its session is of a version
+ * that is not configured.
  */
 enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
                                  const struct mqtt_config *config,
@@ -657,8 +663,9 @@ int mqtt_client_dispatch(struct mqtt_client *client);
  *     4. while output_buf() has bytes: send, output_done(); stop when the
  *        network takes no more
  *     5. input_buf(), receive once, input_done(); 3 again
- *     6. again from 2 while anything moved; then input_keep() if memory was
- *        lent, and wait for the network, or mqtt_client_deadline()
+ *     6. again from 2 while anything moved, or a close is wanted; then
+ *        input_keep() if memory was lent, and wait for the network, or
+ *        mqtt_client_deadline()
  *
  * The deadline does not speak of events that wait to be pulled: a turn ends
  * with none. When a send fails, what had come before may still be received

@@ -153,8 +153,9 @@ void mqtt_property_add_text(struct mqtt_property_builder *builder,
                             struct mqtt_span text);
 void mqtt_property_add_user(struct mqtt_property_builder *builder,
                             struct mqtt_span name, struct mqtt_span value);
-/** What was added; it lies in the memory. Empty, and *error (may be NULL) says
- * why, if something could not be added. */
+/** What was added; it lies in the memory. If something could not be added,
+ * *error (may be NULL) says why, and what is returned is refused by each request
+ * with MQTT_ERR_PROPERTY, so that nothing is sent without it. */
 struct mqtt_span
 mqtt_properties_end(const struct mqtt_property_builder *builder,
                     enum mqtt_error *error);

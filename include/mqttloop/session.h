@@ -60,8 +60,10 @@ struct mqtt_unsettled {
  * input     What has been received and not been taken: the largest packet
  *           that can be received, at least 16 bytes. It is also the most that
  *           mqtt_client_input_buf() asks for at a time. A larger PUBLISH is
- *           read past, acknowledged, and reported; any other packet that is
- *           larger ends the connection with MQTT_ERR_PACKET_TOO_LARGE.
+ *           given in parts with mqtt_config.large; without, in 3.1.1, it is
+ *           read past, acknowledged, and reported. Any other packet that is
+ *           larger ends the connection with MQTT_ERR_PACKET_TOO_LARGE; 5.0
+ *           tells the server not to send one.
  * unsettled With mqtt_config.settle: one for each message that waits for
  *           mqtt_settle(); with mqtt_config.store: for each that waits for its
  *           commit, too, and when all are in use no more is read. With settle,
@@ -140,7 +142,8 @@ struct mqtt_statistics {
     uint64_t messages_too_large;    /**< read past, not given */
     uint64_t duplicates_received;   /**< QoS 2, not given a second time */
     uint64_t qos0_dropped;          /**< accepted, and cut off before writing */
-    uint64_t messages_lost;         /**< ended lost, or unknown */
+    uint64_t messages_lost;         /**< ended lost, unknown, forbidden, or for
+                                       their source */
     uint64_t messages_refused;      /**< by the server's reason code */
     uint64_t messages_expired;      /**< before a byte of them left */
     uint64_t messages_malformed;    /**< received, said to be UTF-8, and not */

@@ -22,7 +22,8 @@ struct mqtt_source {
      * *size to how many there are at the pointer that is returned, at least 1.
      * They must stay until the next call. NULL: they cannot be had, ever; then
      * the connection ends with MQTT_ERR_SOURCE and the message with
-     * MQTT_OUTCOME_SOURCE.
+     * MQTT_OUTCOME_SOURCE, or, at QoS 2 when it had been sent before and may
+     * have arrived, with MQTT_OUTCOME_UNKNOWN.
      */
     const void *(*read)(struct mqtt_source *source, uint32_t offset,
                         size_t *size);
@@ -36,8 +37,8 @@ struct mqtt_source {
  * published later waits until it has left.
  *
  * As mqtt_client_publish(), and: MQTT_ERR_QOS: QoS 0, for nothing would tell
- * when the source is not needed any more. MQTT_ERR_TOO_LARGE: the topic name
- * does not fit into `control` (control_size - 24). MQTT_ERR_ARGUMENT: no
+ * when the source is not needed any more. MQTT_ERR_TOO_LARGE: topic name
+ * and properties do not fit into `control` (control_size - 24). MQTT_ERR_ARGUMENT: no
  * `source` or no `read`.
  */
 enum mqtt_error mqtt_publish_stream(struct mqtt_client *client,
@@ -52,9 +53,12 @@ enum mqtt_error mqtt_publish_stream(struct mqtt_client *client,
  * payload_size bytes in all. The parts of one message follow each other
  * without another message between them, as they come from the network, from
  * offset 0; if the connection is lost, the message begins anew at offset 0.
- * It is acknowledged, or can be settled, after the last part. The topic name
- * and the properties have to fit into the input memory.
- * mqtt_refuse_rest() drops what is left of it.
+ * Each part has the topic name and the properties, which have to fit into the
+ * input memory. The last one is where payload_offset + payload.size is
+ * payload_size; after it the message is acknowledged, or can be settled: the
+ * settle_handle of those before it is 0. mqtt_refuse_rest() drops what is left
+ * of it. A message whose topic name and properties do not fit is read past, and
+ * MQTT_EVENT_MESSAGE_TOO_LARGE tells of it; in 5.0 it is acknowledged with 0x97.
  */
 extern const struct mqtt_large mqtt_large_parts;
 

@@ -13,6 +13,7 @@ enum mqtt_error mqtt_authenticate(struct mqtt_client *client,
         return MQTT_ERR_PROTOCOL_VERSION;
     if (client->lost_)
         return MQTT_ERR_STATE;
+    mqtt_client_ask_time(client);
     error = mqtt_engine_authenticate(&client->engine_, data, properties);
     if (!error)
         mqtt_client_notify(client);

@@ -2,6 +2,14 @@
 #include "engine/compose.h"
 #include <mqttloop/stream.h>
 
+/* Bytes of properties that are not left out. */
+static size_t sent_properties(const struct mqtt_client *c,
+                              const struct mqtt_message *message)
+{
+    return mqtt_protocol_is_5(c->session_.protocol_) ? message->properties.size
+                                                     : 0;
+}
+
 /* Its head is written into control memory before it leaves. */
 static bool head_fits(const struct mqtt_client *c,
                       const struct mqtt_message *message)
@@ -10,7 +18,7 @@ static bool head_fits(const struct mqtt_client *c,
 
     return room > MQTT_HEAD_OVERHEAD &&
            message->topic_name.size <= room - MQTT_HEAD_OVERHEAD &&
-           message->properties.size <=
+           sent_properties(c, message) <=
                room - MQTT_HEAD_OVERHEAD - message->topic_name.size;
 }
 

@@ -40,19 +40,20 @@ static void append(struct mqtt_client *c,
     c->last_subscription_ = subscription;
 }
 
-/* Bytes of a request of this one alone. */
+/* Bytes of a request of this one alone; `identifiers`: the server takes
+ * Subscription Identifiers. */
 static uint32_t request_size(const struct mqtt_client *c,
                              enum mqtt_packet_type type,
-                             const struct mqtt_subscription *subscription)
+                             const struct mqtt_subscription *subscription,
+                             bool identifiers)
 {
-    return mqtt_request_size(
-        c->session_.protocol_->request_head_size(
-            type, subscription,
-            c->session_.limits_.subscription_identifiers_available) +
-        mqtt_request_entry_size(type, subscription));
+    return mqtt_request_size(c->session_.protocol_->request_head_size(
+                                 type, subscription, identifiers) +
+                             mqtt_request_entry_size(type, subscription));
 }
 
-/* Whether such a request fits into control memory. */
+/* Whether such a request fits into control memory, whatever server is to have
+ * it. */
 static bool fits(const struct mqtt_client *c,
                  const struct mqtt_subscription *subscription)
 {
@@ -60,7 +61,7 @@ static bool fits(const struct mqtt_client *c,
 
     return subscription->topic_filter.size + REQUEST_OVERHEAD <= room &&
            subscription->properties.size <= room &&
-           request_size(c, MQTT_SUBSCRIBE, subscription) <= room;
+           request_size(c, MQTT_SUBSCRIBE, subscription, true) <= room;
 }
 
 /* Whether the version takes it. */
@@ -101,7 +102,9 @@ static enum mqtt_error check_limits(const struct mqtt_client *c,
         return MQTT_ERR_SHARED_UNAVAILABLE;
     if (!limits->wildcard_available && has_wildcard(s->topic_filter))
         return MQTT_ERR_WILDCARD_UNAVAILABLE;
-    if (request_size(c, MQTT_SUBSCRIBE, s) > limits->maximum_packet_size)
+    if (request_size(c, MQTT_SUBSCRIBE, s,
+                     limits->subscription_identifiers_available) >
+        limits->maximum_packet_size)
         return MQTT_ERR_MAXIMUM_PACKET_SIZE;
     return MQTT_OK;
 }
@@ -230,7 +233,9 @@ static void request(struct mqtt_client *c, enum mqtt_packet_type type,
  * answers now. */
 static bool refuse_forbidden(struct mqtt_client *c)
 {
-    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
+    struct mqtt_subscription *s = c->subscriptions_;
+
+    for (; s && c->answers_left_ < UINT16_MAX; s = s->next_) {
         enum mqtt_error error;
 
         if (s->state_ != MQTT_SUBSCRIPTION_WANTED)
@@ -258,7 +263,7 @@ static void end_untold(struct mqtt_client *c)
 
     for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
         if (s->state_ != MQTT_SUBSCRIPTION_LEAVING ||
-            (asks && request_size(c, MQTT_UNSUBSCRIBE, s) <= limit))
+            (asks && request_size(c, MQTT_UNSUBSCRIBE, s, false) <= limit))
             continue;
         s->state_ = MQTT_SUBSCRIPTION_GONE;
         s->error_ = asks ? MQTT_ERR_MAXIMUM_PACKET_SIZE : MQTT_OK;

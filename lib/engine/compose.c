@@ -223,6 +223,7 @@ static bool pass_ended(struct mqtt_engine *e, struct plan *p)
         s->staged_ = behind(s, &p->image);
     else
         s->send_ = s->mark_ = behind(s, &p->image);
+    s->compaction_futile_ = false;
     return true;
 }
 
@@ -262,8 +263,13 @@ static const void *offer(struct mqtt_engine *e, size_t *size)
 static void source_failed(struct mqtt_engine *e)
 {
     struct mqtt_image image;
+    struct mqtt_slot *slot;
 
     mqtt_image_read(e->session_, e->session_->mark_, &image);
+    slot = mqtt_slot_find(e->session_, image.identifier);
+    /* Sent whole before, it may have arrived: its identifier is not free. */
+    if (slot && slot->flags_ & MQTT_SLOT_SENT && slot->flags_ & MQTT_SLOT_QOS2)
+        mqtt_session_give_up(e->session_, slot);
     mqtt_image_void(e->session_, &image, MQTT_SLOT_BROKEN);
     e->source_ = NULL;
     mqtt_engine_break(e, MQTT_ERR_SOURCE);
@@ -305,6 +311,24 @@ static void drained(struct mqtt_engine *e)
     s->compaction_futile_ = false;
 }
 
+/* What has been acknowledged although no byte of it has left is not to be sent:
+ * it has ended, and another message may have its identifier. */
+static void pass_acknowledged(struct mqtt_session *s, uint32_t at)
+{
+    struct mqtt_image image;
+
+    for (; at != s->staged_; at = behind(s, &image)) {
+        const struct mqtt_slot *slot;
+
+        mqtt_image_read(s, at, &image);
+        if (!image.identifier)
+            continue;
+        slot = mqtt_slot_find(s, image.identifier);
+        if (!slot || slot->state_ != MQTT_SLOT_PUBLISH || slot->start_ != at)
+            *mqtt_ring_at(&s->ring_, at) = MQTT_IMAGE_VOID << 4;
+    }
+}
+
 /* Packets in control memory stand in the order of their images: those of which
  * a byte has left have been sent. */
 static void cut(struct mqtt_engine *e)
@@ -328,6 +352,8 @@ static void cut(struct mqtt_engine *e)
                        ? at
                        : mqtt_ring_add(&s->ring_, s->mark_, 1);
     }
+    if (s->batch_)
+        pass_acknowledged(s, at);
     s->batch_ = s->head_open_ = false;
     e->source_ = NULL;
 }

@@ -1,8 +1,9 @@
 /*
  * A PUBLISH that is larger than the input memory is read past: topic name and
  * payload are thrown away, its packet identifier is kept, so that it can be
- * acknowledged. In 3.1.1 the server cannot be told of our limit; closing the
- * connection would only bring the message back, for ever.
+ * acknowledged. In 3.1.1 the server cannot be told of our limit, and with
+ * mqtt_large_parts 5.0 is told of none; closing the connection would only bring
+ * the message back, for ever.
  *
  * What is thrown away is not checked.
  */
@@ -58,14 +59,15 @@ static bool take_u16(struct mqtt_engine *e, uint16_t *value)
     return true;
 }
 
-static enum mqtt_error topic_length_read(struct mqtt_oversize *o,
+static enum mqtt_error topic_length_read(struct mqtt_engine *e,
                                          uint16_t topic_length)
 {
+    struct mqtt_oversize *o = &e->oversize_;
     bool acknowledged = mqtt_publish_qos(o->first_byte_);
 
     if (topic_length + (acknowledged ? 2u : 0u) > o->left_)
         return MQTT_ERR_TRUNCATED;
-    if (!topic_length)
+    if (!topic_length && !mqtt_protocol_is_5(e->protocol_))
         return MQTT_ERR_RECEIVED_TOPIC;
     o->step_ = acknowledged ? READ_IDENTIFIER : SKIP_REST;
     o->skip_ = acknowledged ? topic_length : o->left_;
@@ -118,7 +120,11 @@ static enum mqtt_error finish(struct mqtt_engine *e, struct mqtt_event *event)
         mqtt_oversize_ended(e);
         return MQTT_OK;
     }
-    mqtt_engine_answer(e, qos, o->identifier_, 0);
+    /* In 5.0 the server can be told that nobody took it. */
+    mqtt_engine_answer(e, qos, o->identifier_,
+                       mqtt_protocol_is_5(e->protocol_)
+                           ? MQTT_REASON_QUOTA_EXCEEDED
+                           : MQTT_REASON_SUCCESS);
     return tell(e, event);
 }
 
@@ -129,7 +135,7 @@ static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
     uint16_t topic_length;
 
     if (o->step_ == READ_TOPIC_LENGTH && take_u16(e, &topic_length))
-        return topic_length_read(o, topic_length);
+        return topic_length_read(e, topic_length);
     if (o->step_ == READ_IDENTIFIER && take_u16(e, &o->identifier_))
         return identifier_read(o);
     if (o->step_ == SKIP_REST && mqtt_oversize_skip(e))

@@ -94,15 +94,14 @@ static void keep_head(struct mqtt_engine *e, uint32_t size)
     o->message_.payload_size = o->left_;
 }
 
-/* It does not fit: 3.1.1 reads it past, 5.0 had said so. */
+/* It does not fit, and is read past: the server was told of no limit, and would
+ * send it again on each new connection. */
 static enum mqtt_error head_too_large(struct mqtt_engine *e)
 {
     struct mqtt_oversize *o = &e->oversize_;
     uint32_t header = o->size_ - o->left_;
     enum mqtt_error error;
 
-    if (mqtt_protocol_is_5(e->protocol_))
-        return MQTT_ERR_PACKET_TOO_LARGE;
     error = mqtt_large_past.begin(e, o->first_byte_, header, o->left_);
     e->packet_size_ = 0; /* the fixed header has been passed over */
     return error;

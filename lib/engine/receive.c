@@ -152,11 +152,11 @@ enum mqtt_error mqtt_engine_acknowledged(struct mqtt_engine *e,
         mqtt_engine_stage_pubrels(e);
         return MQTT_OK;
     }
-    event->type = MQTT_EVENT_PUBLISHED;
-    event->error = MQTT_OK;
-    event->outcome = outcome_of(meaning, type, code);
-    event->reason_code = code;
-    event->packet_identifier = identifier;
+    *event = (struct mqtt_event){.type = MQTT_EVENT_PUBLISHED,
+                                 .outcome = outcome_of(meaning, type, code),
+                                 .reason_code = code,
+                                 .packet_identifier = identifier,
+                                 .properties = event->properties};
     return MQTT_OK;
 }
 

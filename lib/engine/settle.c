@@ -26,12 +26,33 @@ static enum mqtt_packet_type answer_type(unsigned qos)
 
 /* -- when it comes ------------------------------------------------------------------ */
 
+/* PUBREC of one that was settled long ago, behind those that came before it
+ * [3.1.1 MQTT-4.6.0-3]. */
+static enum mqtt_error line_up(struct mqtt_engine *e, uint16_t identifier)
+{
+    struct mqtt_unsettled_list *list = &e->session_->unsettled_;
+    bool put;
+
+    if (mqtt_unsettled_full(list)) {
+        e->unsettled_full_ = true;
+        return MQTT_LATER;
+    }
+    mqtt_unsettled_settle(list, mqtt_unsettled_add(list, identifier, true), 0,
+                          false, &put);
+    return MQTT_OK;
+}
+
 /* It is known: only its acknowledgement may have been lost. */
 static enum mqtt_error admit_again(struct mqtt_engine *e, uint16_t identifier)
 {
-    if (mqtt_unsettled_came_again(&e->session_->unsettled_, identifier))
+    struct mqtt_unsettled_list *list = &e->session_->unsettled_;
+
+    if (mqtt_unsettled_came_again(list, identifier))
         mqtt_engine_flush_settled(e);
-    else if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier, 0))
+    else if (mqtt_unsettled_qos2_waits(list)) {
+        if (line_up(e, identifier))
+            return MQTT_LATER;
+    } else if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier, 0))
         return MQTT_LATER;
     MQTT_COUNT(e->config_->statistics, duplicates_received);
     return MQTT_OK;

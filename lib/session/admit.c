@@ -93,10 +93,11 @@ void mqtt_session_end_expired(struct mqtt_session *s,
     if (!qos)
         MQTT_COUNT(s->statistics_, messages_expired);
     mqtt_image_void(s, image, MQTT_SLOT_EXPIRED);
-    if (qos && released) { /* there is a connection, then */
+    if (!s->connected_)
+        return;
+    if (qos && released)
         mqtt_outbox_return_quota(s, qos, false);
-        mqtt_outbox_release(s);
-    }
+    mqtt_outbox_release(s); /* it may have held up what needs no quota */
 }
 
 /* The first image of which no byte has left. */

@@ -132,6 +132,8 @@ void mqtt_session_renew(struct mqtt_session *s,
     else
         end_all(s, &s->publishes_, MQTT_SLOT_LOST);
     mqtt_outbox_rewind(s, pin);
+    if (config->republish_lost && s->composer_)
+        s->composer_->expire(s); /* what was sent can expire again */
     mqtt_store_rewrite(s);
 }
 

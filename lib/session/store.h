@@ -24,6 +24,18 @@ struct mqtt_store_seam {
     void (*start_clock)(struct mqtt_session *s);
 };
 
+/* Before the image of a message: the second at which it was put, counted as a
+ * whole one as in its expiry, which is to be read by it. */
+#define MQTT_RECORD_CLOCK 4
+
+/* Before the client identifier in the record of the session. */
+enum { MQTT_RECORD_LEVEL, MQTT_RECORD_AGREED, MQTT_RECORD_ASSIGNED };
+
+/* At the beginning (restore.c). */
+enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
+                                   const struct mqtt_config *config);
+void mqtt_store_start_clock(struct mqtt_session *s);
+
 /* A record of the slot's message, by its state, that is to be committed. */
 static inline void mqtt_store_message(struct mqtt_session *s,
                                       struct mqtt_slot *slot)

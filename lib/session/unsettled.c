@@ -254,6 +254,16 @@ bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
     return true;
 }
 
+bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list)
+{
+    const struct mqtt_unsettled *e = list->entries_;
+
+    for (uint16_t i = 0; i < list->used_ && e[i].state_ & HERE; i++)
+        if (e[i].state_ & QOS2)
+            return true;
+    return false;
+}
+
 /* What has not come on this connection holds nothing up: acknowledgements are
  * in the order of the PUBLISH packets [5.0 MQTT-4.6.0-2, MQTT-4.6.0-3], and
  * its PUBLISH packet is yet to come, or never will. */

@@ -49,6 +49,9 @@ bool mqtt_unsettled_open(const struct mqtt_unsettled_list *list,
 bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
                                uint16_t identifier);
 
+/* Whether one of QoS 2 that came on this connection is not acknowledged. */
+bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list);
+
 /* The next acknowledgement that may leave: of the settled ones that came on
  * this connection, with none of the same QoS before it that is not settled.
  * It stays until mqtt_unsettled_acknowledged() takes it out of the list. */

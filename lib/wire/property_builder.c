@@ -152,11 +152,11 @@ struct mqtt_span
 mqtt_properties_end(const struct mqtt_property_builder *builder,
                     enum mqtt_error *error)
 {
-    struct mqtt_span properties = {builder->bytes_, 0};
+    static const uint8_t no_property[] = {0};
 
-    if (!builder->error_)
-        properties.size = builder->used_;
     if (error)
         *error = (enum mqtt_error)builder->error_;
-    return properties;
+    if (builder->error_)
+        return (struct mqtt_span){no_property, sizeof no_property};
+    return (struct mqtt_span){builder->bytes_, builder->used_};
 }

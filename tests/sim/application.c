@@ -136,6 +136,10 @@ static void message_too_large(struct player *p, const struct mqtt_event *event)
 {
     struct expected *e = next_expected(p);
 
+    while (e && uncertain(p, e) && e->size != event->size) {
+        p->expected_begin++;
+        e = next_expected(p);
+    }
     if (!e || e->size != event->size || e->qos != event->message.qos ||
         e->size <= p->memory.input_size) {
         violation(p, "a message too large that was not sent");
@@ -332,13 +336,15 @@ static void disconnected(struct player *p, const struct mqtt_event *event)
     if (p->connected && event->error == MQTT_ERR_REFUSED)
         violation(p, "refused, and was connected");
     if (event->error == MQTT_ERR_PINGRESP_TIMEOUT && !p->late &&
-        p->world->calm && !p->wire_was_slow)
+        p->begun_calm && !p->wire_was_slow)
         violation(p, "a live link was taken for dead");
     if (p->connected && p->ends_session) {
         ledger_session_lost(p);
-        p->lost_check = true;
+        p->lost_check = !p->end_unsure;
     }
-    p->connected = false;
+    if (event->error == MQTT_ERR_RECEIVED_FULL && p->told_epoch != p->epoch)
+        server_lose_session(&p->world->server, p->index); /* or for ever */
+    p->connected = p->end_unsure = false;
     p->part_offset = 0;
     p->part_pending = false;
     p->refusable = NULL;
@@ -397,10 +403,13 @@ void application_on_event(struct mqtt_client *client,
 {
     struct player *p = context;
 
-    (void)client;
     event_happened(p->world, event->type);
     application_event(p, event);
     operations_in_callback(p);
+    if (p->world->failed && !p->destroyed) { /* no events without end */
+        mqtt_client_destroy(client);
+        p->destroyed = true;
+    }
 }
 
 /* -- at the end ------------------------------------------------------------------------------- */

@@ -270,6 +270,11 @@ static void arm(struct player *p, bool again)
     p->deadline = mqtt_client_deadline(&p->client);
 }
 
+static bool goes_on(const struct player *p, int count)
+{
+    return count || mqtt_client_wants(&p->client) == MQTT_WANT_CLOSE;
+}
+
 static int rounds(struct player *p)
 {
     int total = 0, count = 1;
@@ -282,7 +287,7 @@ static int rounds(struct player *p)
     mqtt_client_tick(&p->client, p->world->now);
     if (p->deadline <= p->world->now)
         event_happened(p->world, 0x500);
-    for (unsigned i = 0; i < ROUNDS && count; i++) {
+    for (unsigned i = 0; i < ROUNDS && goes_on(p, count); i++) {
         count = round_of(p);
         if (count < 0)
             return count;

@@ -44,6 +44,7 @@ static void draw_ways(struct dice *dice, struct manners *m)
     m->released_free = one_in(dice, 3);
     m->copies = one_in(dice, 3);
     m->aliases = one_in(dice, 2);
+    m->low_identifiers = one_in(dice, 2);
     if (one_in(dice, 3))
         m->doubles = (uint8_t)between(dice, 1, 10);
 }
@@ -103,6 +104,7 @@ static void hole(struct player *p)
 {
     p->wire.hole = true;
     p->wire.hole_since = p->world->now;
+    p->wire_was_slow = true;
 }
 
 /* What the driver tells at the wrong time changes nothing. */
@@ -182,18 +184,19 @@ static void restart(struct world *w, bool keep)
     server_restart(&w->server, keep);
 }
 
+const char *const fault_names[FAULT_KINDS] = {
+    "cut",        "reset",   "stall",   "tiny",    "hole",
+    "no-connect", "end",     "restart", "amnesia", "forget",
+    "refuse",     "manners", "publish", "leap",    "stray"};
+
 void fault_run(struct world *w, const struct deed *deed)
 {
-    static const char *const names[FAULT_KINDS] = {
-        "cut",        "reset",   "stall",   "tiny",    "hole",
-        "no connect", "end",     "restart", "amnesia", "forget",
-        "refuse",     "manners", "publish", "leap",    "stray"};
     struct dice dice = {deed->dice};
     struct player *p = &w->players[deed->player % w->player_count];
 
     w->faults[deed->kind]++;
     event_happened(w, 0x700 + deed->kind);
-    say(p, "! %s", names[deed->kind]);
+    say(p, "! %s", fault_names[deed->kind]);
     switch ((enum fault_kind)deed->kind) {
     case FAULT_CUT:
         cut_later(p, &dice);
@@ -206,6 +209,7 @@ void fault_run(struct world *w, const struct deed *deed)
         break;
     case FAULT_TINY:
         p->wire.tiny_until = w->now + any_size(&dice, 20000);
+        p->wire_was_slow = true;
         break;
     case FAULT_HOLE:
         hole(p);

@@ -187,7 +187,7 @@ static void compare(struct player *p, const struct arrival *a,
     if (m->qos && a->identifier != m->identifier)
         violation(p, "publication %u arrived with identifier %u", m->index,
                   a->identifier);
-    if (!p->tap_five)
+    if (!p->tap_five || p->config.fallback) /* in which version was it put? */
         return;
     if (a->properties.size != properties.size ||
         (properties.size &&
@@ -340,6 +340,12 @@ static void check_acknowledged(struct player *p, const struct publication *m,
                   m->index);
 }
 
+/* Whether what was sent may have become as if it was not. */
+static bool may_be_anew(const struct player *p)
+{
+    return p->config.republish_lost && (p->ends_session || p->ended_before);
+}
+
 static void check_outcome(struct player *p, const struct publication *m,
                           const struct mqtt_event *event)
 {
@@ -356,7 +362,8 @@ static void check_outcome(struct player *p, const struct publication *m,
             violation(p, "publication %u: unknown, never sent", m->index);
         break;
     case MQTT_OUTCOME_EXPIRED:
-        if (m->sent == SENT_YES || m->expires_at > p->world->now)
+        if ((m->sent == SENT_YES && !may_be_anew(p)) ||
+            (m->expires_at > p->world->now && !p->config.fallback))
             violation(p, "publication %u expired too early", m->index);
         break;
     case MQTT_OUTCOME_FORBIDDEN:
@@ -399,6 +406,8 @@ void ledger_connection_begins(struct player *p)
     p->request_identifier = 0;
     p->expected_begin = p->expected_end = 0;
     p->expected_link = p->wire.number;
+    p->wire_was_slow = false;
+    p->begun_calm = p->world->calm;
     p->blocked_since = NEVER;
     p->last_sent = p->last_byte_in = p->world->now;
     p->ended_before = p->ended_before || p->ends_session;
@@ -409,9 +418,12 @@ void ledger_connection_begins(struct player *p)
  * one that is open, or one of the next if they can expire. */
 static void note_half_sent(struct player *p)
 {
-    const uint8_t *bytes = p->tap.bytes + p->tap.begin;
+    const uint8_t *bytes;
 
-    if (!row_size(&p->tap) || bytes[0] >> 4 != PUBLISH || !(bytes[0] & 6))
+    if (!row_size(&p->tap))
+        return;
+    bytes = p->tap.bytes + p->tap.begin;
+    if (bytes[0] >> 4 != PUBLISH || !(bytes[0] & 6))
         return;
     for (uint32_t i = p->last_order; i < p->publication_count; i++) {
         struct publication *m = publication_at(p, i);
@@ -477,12 +489,6 @@ static void check_expiry(struct player *p, const struct packet *packet,
                   packet->properties.number[MESSAGE_EXPIRY], (unsigned)left);
 }
 
-/* Whether what was sent may have become as if it was not. */
-static bool may_be_anew(const struct player *p)
-{
-    return p->config.republish_lost && (p->ends_session || p->ended_before);
-}
-
 static void check_dup(struct player *p, const struct packet *packet,
                       struct publication *m)
 {
@@ -513,7 +519,7 @@ static void publish_left(struct player *p, const struct packet *packet)
     if (m->index < p->last_order)
         violation(p, "publication %u out of order", m->index);
     p->last_order = m->index + 1;
-    if (p->tap_five)
+    if (p->tap_five && !p->config.fallback)
         check_expiry(p, packet, m);
     if (!packet->qos)
         return;

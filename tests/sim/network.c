@@ -98,7 +98,8 @@ void wire_close(struct player *p)
 
     if (w->state != WIRE_OPEN)
         w->broken = true;
-    if (!w->broken && !w->hole && w->link && !one_in(&p->world->dice, 4))
+    if (!w->broken && !w->hole && w->link && row_size(&w->up) &&
+        !one_in(&p->world->dice, 4))
         server_input(&p->world->server, w->link, w->up.bytes + w->up.begin,
                      row_size(&w->up));
     part(p);

@@ -4,6 +4,10 @@
 #include <string.h>
 #include "world.h"
 
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONG_TOPIC ("longer/" FIFTY FIFTY TEN TEN "/x")
+
 const char *const topics[TOPICS] = {
     "a",
     "b",
@@ -17,26 +21,23 @@ const char *const topics[TOPICS] = {
     "home/hall/humidity",
     "\xC3\xA4/\xE2\x82\xAC",
     "long/0123456789012345678901234567890123456789012345678901234567890",
-    "longer/0123456789012345678901234567890123456789012345678901234567890123456"
-    "789012345678901234567890123456789012345678901234567890/x",
+    LONG_TOPIC,
     "z"};
 
-const char *const filters[FILTERS] = {
-    "a",
-    "a/b",
-    "#",
-    "a/#",
-    "+/b",
-    "a/+/c",
-    "+",
-    "home/+/temperature",
-    "home/#",
-    "$internal/#",
-    "\xC3\xA4/+",
-    "$share/g/#",
-    "$share/h/a/+",
-    "longer/0123456789012345678901234567890123456789012345678901234567890123456"
-    "789012345678901234567890123456789012345678901234567890/x"};
+const char *const filters[FILTERS] = {"a",
+                                      "a/b",
+                                      "#",
+                                      "a/#",
+                                      "+/b",
+                                      "a/+/c",
+                                      "+",
+                                      "home/+/temperature",
+                                      "home/#",
+                                      "$internal/#",
+                                      "\xC3\xA4/+",
+                                      "$share/g/#",
+                                      "$share/h/a/+",
+                                      LONG_TOPIC};
 
 static void counted(struct player *p)
 {
@@ -375,7 +376,8 @@ static struct mqtt_span end_properties(struct player *p, struct dice *dice)
 {
     struct mqtt_property_builder b;
 
-    mqtt_properties_begin(&b, p->end_properties, sizeof(p->end_properties));
+    /* They must stay until the end. */
+    mqtt_properties_begin(&b, store_take(&p->world->store, 64), 64);
     if (one_in(dice, 3))
         mqtt_property_add_number(&b, MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL,
                                  one_in(dice, 2) ? 0 : any_size(dice, 100000));
@@ -397,7 +399,7 @@ static void disconnect(struct player *p, struct dice *dice, uint32_t timeout)
         options.properties = end_properties(p, dice);
         error = mqtt_disconnect_with(&p->client, timeout, &options);
         if (!error && options.properties.size)
-            p->ended_before = true; /* perhaps */
+            p->ended_before = p->end_unsure = true;
     } else {
         error = mqtt_disconnect(&p->client, timeout);
     }
@@ -455,7 +457,7 @@ static void refuse_rest(struct player *p)
         return;
     }
     if (e->qos == 2 && e->delivery)
-        e->delivery->given = speaks_5(p) ? UINT32_MAX : p->incarnation;
+        e->delivery->given = UINT32_MAX; /* it may come again */
     p->expected_begin++;
     p->part_offset = 0;
     p->part_pending = false;

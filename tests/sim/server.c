@@ -390,13 +390,13 @@ void server_restart(struct server *server, bool keep_sessions)
 
 void server_lose_session(struct server *server, unsigned client)
 {
-    for (unsigned i = 0; i < LINKS; i++) {
-        struct link *link = &server->links[i];
-        struct session *s = link->session;
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        struct session *s = &server->sessions[i];
 
-        if (link->state != LINK_CONNECTED || link->client != client)
+        if (!s->used || s->client != client)
             continue;
-        server_link_end(server, link);
+        if (s->link)
+            server_link_end(server, s->link);
         if (s->used)
             server_session_end(server, s);
     }

@@ -40,7 +40,8 @@ struct manners {
     bool released_free; /* PUBREL of an earlier connection is not counted */
     bool copies;        /* one for each subscription that matches */
     bool aliases;
-    uint8_t doubles; /* QoS 1 messages that are sent twice, once in */
+    bool low_identifiers; /* those that are free again are used at once */
+    uint8_t doubles;      /* QoS 1 messages that are sent twice, once in */
 };
 
 /* A message that has come, or is told of to a subscriber. */
@@ -95,7 +96,7 @@ struct received {
 struct link;
 struct session {
     bool used;
-    unsigned level;
+    unsigned level, client; /* of the last connection */
     struct bytes identifier;
     struct link *link;
     uint64_t expires_at; /* without a connection */

@@ -89,6 +89,7 @@ static bool join_session(struct server *server, struct link *link,
     s->will = NULL; /* it is back in time */
     s->link = link;
     s->level = link->level;
+    s->client = link->client;
     link->session = s;
     if (!link->resumed)
         server->hooks->begins(server->world, link);

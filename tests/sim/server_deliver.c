@@ -182,8 +182,10 @@ static bool identifier_open(const struct session *s, uint16_t identifier)
     return false;
 }
 
-static uint16_t new_identifier(struct session *s)
+static uint16_t new_identifier(struct session *s, bool low)
 {
+    if (low)
+        s->next_identifier = 0;
     do
         s->next_identifier++;
     while (!s->next_identifier || identifier_open(s, s->next_identifier));
@@ -259,7 +261,7 @@ static void send_new(struct server *server, struct link *link, uint32_t count)
         if (expired(server, d->message))
             continue;
         if (d->qos)
-            d->identifier = new_identifier(s);
+            d->identifier = new_identifier(s, link->manners.low_identifiers);
         if (!write(server, link, d) || !d->qos)
             continue;
         d->here = true;

@@ -142,6 +142,9 @@ static void begin(struct world *w)
     w->dice = dice_of(w->seed, 3);
     w->events = w->turns_at_once = 0;
     w->hash = UINT64_C(0xCBF29CE484222325);
+    w->seen_messages = w->seen_published = 0;
+    memset(w->faults, 0, sizeof(w->faults));
+    memset(w->operations, 0, sizeof(w->operations));
     w->calm = w->failed = false;
     w->lingering_count = 0;
     w->next_operation = w->next_fault = 0;
@@ -256,6 +259,8 @@ static void turns(struct world *w)
         wire_move(p);
         if (player_ready(p))
             player_turn(p);
+        if (w->calm && p->made && !w->failed)
+            application_settle_all(p);
     }
 }
 
@@ -316,7 +321,6 @@ static bool at_rest(struct world *w, const char **why, struct player **who)
         struct player *p = &w->players[i];
 
         *who = p;
-        application_settle_all(p);
         *why = NULL;
         if (!p->made)
             *why = "not made";
@@ -390,10 +394,8 @@ static void end(struct world *w)
     }
 }
 
-void world_run(struct world *w, uint64_t seed, const struct plan *plan,
-               bool tracing)
+void world_run(struct world *w, uint64_t seed, bool tracing)
 {
-    (void)plan;
     w->seed = seed;
     w->tracing = tracing;
     begin(w);

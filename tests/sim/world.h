@@ -66,7 +66,8 @@ struct deed {
     uint64_t at;
     uint64_t dice;
     uint8_t kind, player;
-    bool in_callback, off;
+    bool in_callback;
+    uint8_t off; /* switched off by shrink() */
 };
 
 struct plan {
@@ -193,8 +194,7 @@ struct player {
     bool part_pending;
     uint32_t part_offset, deeds_done, incarnation_of_session;
     struct expected *refusable; /* whose part was given last */
-    bool leaving, twins, wire_was_slow;
-    uint8_t end_properties[64];
+    bool leaving, twins, end_unsure, begun_calm, wire_was_slow;
 
     /* what has to come */
     struct expected *expected;
@@ -235,9 +235,10 @@ struct world {
 };
 
 /* world.c */
-void world_run(struct world *world, uint64_t seed, const struct plan *plan,
-               bool tracing);
+/* What is going to happen, in world->plan. */
 void world_plan(struct world *world, uint64_t seed);
+/* It happens, but for what is off. */
+void world_run(struct world *world, uint64_t seed, bool tracing);
 void world_free(struct world *world);
 /* The first one ends the world. */
 void violation(struct player *player, const char *format, ...);
@@ -324,7 +325,8 @@ bool payload_good(struct bytes payload, uint32_t player, uint32_t index,
 struct mqtt_span publication_properties(unsigned kind, uint8_t *memory,
                                         uint32_t expiry_s);
 
-/* shrink.c */
+/* shrink.c: switch off what a violation does not need. */
 void shrink(struct world *world, uint64_t seed);
+extern const char *const fault_names[FAULT_KINDS];
 
 #endif

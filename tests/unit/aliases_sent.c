@@ -457,6 +457,37 @@ static void test_a_batch_cut_and_lost_ends_what_has_left(void **state)
     }
 }
 
+/* The server acknowledges what it cannot have: then it has ended, and it is
+ * not sent on the next connection, nor does it take quota there. */
+static void test_what_ended_before_it_left_is_not_sent_anew(void **state)
+{
+    struct script *s = with_aliases(state, 4);
+    size_t offered;
+
+    s->config.keep_qos0 = true;
+    connected_with(s, ALIASES(4));
+    s->blocked = true;
+    publish(s, "a", "1", MQTT_QOS_1);
+    publish(s, "a", "2", MQTT_QOS_2);
+    publish(s, "a", "3", MQTT_QOS_1);
+    mqtt_client_output_buf(&s->client, &offered); /* all of them */
+    server_answers(s, 0x40, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
+    server_answers(s, 0x50, 2);
+    expect_no_event(s);
+    cut(s);
+    s->blocked = false;
+    reconnected_with(s, true, ALIASES(4), 0x21, 0x00, 0x02);
+    expect_packet(s, 0x62, 2);
+    expect_packet(s, 0x32, 3);
+    expect_nothing_sent(s);
+    publish(s, "a", "4", MQTT_QOS_1);
+    expect_nothing_sent(s); /* two are open */
+    server_answers(s, 0x70, 2);
+    expect_published(s, 2, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_packet(s, 0x32, 4);
+}
+
 static const struct CMUnitTest tests[] = {
     script_test(test_the_bytes_of_both_forms),
     script_test(test_the_least_recently_used_is_given_anew),
@@ -473,6 +504,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_a_batch_cut_at_any_byte_counts_what_has_left),
     script_test(test_what_was_offered_and_not_taken_is_not_sent),
     script_test(test_a_batch_cut_and_lost_ends_what_has_left),
+    script_test(test_what_ended_before_it_left_is_not_sent_anew),
 };
 
 int main(void)

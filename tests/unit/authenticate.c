@@ -71,6 +71,28 @@ static void test_auth_is_told_with_its_properties(void **state)
     expect_wants(s, MQTT_WANT_NOTHING);
 }
 
+static mqtt_time clock_of(void *driver)
+{
+    const struct script *s = driver;
+
+    return s->now;
+}
+
+/* The last turn is long ago when the application answers. */
+static void test_the_time_of_the_request_begins_the_wait(void **state)
+{
+    struct script *s = *state;
+
+    begin(s);
+    mqtt_client_set_driver(&s->client, s, NULL, clock_of);
+    server_auth(s, 0x18);
+    pull(s, MQTT_EVENT_AUTHENTICATION);
+    s->now += 9000;
+    assert_int_equal(authenticate(s), MQTT_OK);
+    expect_auth(s, 0x18);
+    expect_deadline(s, 10000);
+}
+
 static void test_connack_has_the_last_data(void **state)
 {
     struct script *s = *state;
@@ -461,6 +483,7 @@ static void test_properties_that_are_too_large_do_not_connect(void **state)
 
 static const struct CMUnitTest tests[] = {
     script_test(test_auth_is_told_with_its_properties),
+    script_test(test_the_time_of_the_request_begins_the_wait),
     script_test(test_connack_has_the_last_data),
     script_test(test_empty_data_is_there),
     script_test(test_what_is_not_of_auth_is_refused),

@@ -297,6 +297,26 @@ static void test_an_identifier_is_left_out_where_there_are_none(void **state)
     assert_memory_equal(s->packet.properties.data, "\x0B\x05", 2);
 }
 
+/* The next server may have them. */
+static void test_an_identifier_that_is_left_out_needs_its_room(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("", 5, "a ");
+    char letters_56[64 - 8];
+
+    memset(letters_56, 'a', sizeof(letters_56));
+    s->memory.control_size = 64;
+    begin_with(s, 0x29, 0x00); /* Subscription Identifier Available */
+    a.topic_filter = (struct mqtt_span){letters_56, sizeof(letters_56)};
+    assert_int_equal(mqtt_subscribe(&s->client, &a), MQTT_ERR_TOO_LARGE);
+    a.topic_filter.size -= 2;
+    subscribed(s, &a);
+    cut(s);
+    reconnected(s, false);
+    expect_packet(s, 0x82, 0);
+    assert_int_equal(s->packet.size, 64);
+}
+
 /* SUBACK 5.0 of n filters: 5 bytes and n, without properties. */
 static void test_the_answer_to_a_request_fits_into_the_memory(void **state)
 {
@@ -474,6 +494,30 @@ static void test_what_is_unavailable_is_refused_at_once(void **state)
                      MQTT_ERR_SHARED_UNAVAILABLE);
     expect_nothing_sent(s);
     subscribed(s, &a);
+}
+
+/* There is no maximum number of them. */
+static void test_any_number_of_them_is_answered(void **state)
+{
+    enum { COUNT = 65536 + 2 };
+    struct script *s = *state;
+    struct mqtt_subscription *nodes = calloc(COUNT, sizeof(*nodes));
+
+    if (s->wire == &wire_whole) {
+        assert_non_null(nodes);
+        s->config.protocol = &mqtt_protocol_5_0;
+        start(s);
+        for (size_t i = 0; i < COUNT; i++) {
+            nodes[i] = to("#", 0, "");
+            assert_int_equal(mqtt_subscribe(&s->client, &nodes[i]), MQTT_OK);
+        }
+        connected_with(s, 0x28, 0x00); /* Wildcard Subscription Available */
+        for (size_t i = 0; i < COUNT; i++)
+            expect_forbidden(s, &nodes[i], MQTT_ERR_WILDCARD_UNAVAILABLE);
+        expect_no_event(s);
+        mqtt_client_destroy(&s->client);
+    }
+    free(nodes);
 }
 
 static void test_what_a_later_server_does_not_take_is_an_event(void **state)
@@ -866,11 +910,13 @@ int main(void)
         script_test(test_filters_of_equal_identifier_and_properties_join),
         script_test(test_user_properties_stand_in_unsubscribe),
         script_test(test_an_identifier_is_left_out_where_there_are_none),
+        script_test(test_an_identifier_that_is_left_out_needs_its_room),
         script_test(test_the_answer_to_a_request_fits_into_the_memory),
         script_test(test_properties_of_an_answer_are_in_each_event),
         script_test(test_who_goes_unasked_has_no_properties),
         script_test(test_a_refused_one_is_asked_for_with_the_next_session),
         script_test(test_what_is_unavailable_is_refused_at_once),
+        script_test(test_any_number_of_them_is_answered),
         script_test(test_what_a_later_server_does_not_take_is_an_event),
         script_test(test_what_was_wished_for_offline_is_an_event_too),
         script_test(test_a_kept_session_keeps_what_is_unavailable_now),

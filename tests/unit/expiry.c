@@ -247,6 +247,23 @@ static void test_what_expires_while_it_waits_for_quota_is_told(void **state)
     }
 }
 
+/* QoS 0 needs no quota: it waited only for the one before it. */
+static void test_what_expires_before_it_has_quota_holds_nothing_up(void **state)
+{
+    struct script *s = v5(state);
+
+    connected_with(s, 0x21, 0x00, 0x01); /* Receive Maximum 1 */
+    publish(s, "a", "1", MQTT_QOS_1);
+    publish_with(s, "a", "2", MQTT_QOS_1, SECONDS(5));
+    publish(s, "a", "3", MQTT_QOS_0);
+    expect_packet(s, 0x32, 1);
+    expect_nothing_sent(s);
+    elapse(s, 5000);
+    expect_published(s, 2, MQTT_OUTCOME_EXPIRED);
+    expect_packet(s, 0x30, 0);
+    expect_nothing_sent(s);
+}
+
 /* It may go, but the network takes nothing; its quota is for another then. */
 static void test_what_expires_behind_a_blocked_network_is_told(void **state)
 {
@@ -374,6 +391,26 @@ static void test_republish_lost_lets_it_expire_again(void **state)
     expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
 }
 
+/* While it counted as sent, others have expired; then it waits for quota. */
+static void test_what_is_republished_expires_in_time(void **state)
+{
+    struct script *s = v5(state);
+
+    s->config.republish_lost = true;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_1);
+    publish_with(s, "a", "2", MQTT_QOS_1, SECONDS(50));
+    discard_sent(s);
+    cut(s);
+    publish_with(s, "a", "3", MQTT_QOS_1, SECONDS(5));
+    elapse(s, 5000);
+    expect_published(s, 3, MQTT_OUTCOME_EXPIRED);
+    reconnected_with(s, false, 0x21, 0x00, 0x01); /* Receive Maximum 1 */
+    expect_packet(s, 0x32, 1);
+    elapse(s, 45000);
+    expect_published(s, 2, MQTT_OUTCOME_EXPIRED);
+}
+
 static void test_an_expired_message_frees_its_room_and_slot(void **state)
 {
     struct script *s = v5(state);
@@ -389,6 +426,28 @@ static void test_an_expired_message_frees_its_room_and_slot(void **state)
     s->blocked = false;
     publish(s, "a", "y", MQTT_QOS_1);
     expect_packet(s, 0x32, 2);
+}
+
+/* Nobody tells of it but ROOM: the one before it is not acknowledged. */
+static void
+test_an_expired_message_frees_its_room_behind_one_in_flight(void **state)
+{
+    struct script *s = v5(state);
+
+    s->memory.outbox_size = 32; /* for two of 14 bytes */
+    connected(s);
+    publish_with(s, "a", "1", MQTT_QOS_0, SECONDS(5));
+    publish_sent(s, "a", "2", MQTT_QOS_1); /* the ring begins with a gap */
+    s->blocked = true;
+    publish_with(s, "a", "3", MQTT_QOS_1, SECONDS(5));
+    assert_int_equal(try_publish(s, "a", "4567", MQTT_QOS_1), MQTT_ERR_NO_ROOM);
+    elapse(s, 5000);
+    expect_published(s, 2, MQTT_OUTCOME_EXPIRED);
+    s->blocked = false;
+    expect_nothing_sent(s);
+    pull(s, MQTT_EVENT_ROOM);
+    publish(s, "a", "4567", MQTT_QOS_1);
+    expect_packet(s, 0x32, 3);
 }
 
 /* Also without a connection, where the first ones expire first. */
@@ -522,12 +581,15 @@ static const struct CMUnitTest tests[] = {
     script_test(test_what_expires_between_connections_is_told),
     script_test(test_qos_0_that_expires_is_counted),
     script_test(test_what_expires_while_it_waits_for_quota_is_told),
+    script_test(test_what_expires_before_it_has_quota_holds_nothing_up),
     script_test(test_what_expires_behind_a_blocked_network_is_told),
     script_test(test_what_expires_behind_half_a_packet_is_told),
     script_test(test_half_a_large_packet_does_not_expire),
     script_test(test_nothing_is_both_sent_and_expired),
     script_test(test_republish_lost_lets_it_expire_again),
+    script_test(test_what_is_republished_expires_in_time),
     script_test(test_an_expired_message_frees_its_room_and_slot),
+    script_test(test_an_expired_message_frees_its_room_behind_one_in_flight),
     script_test(test_what_expires_offline_frees_its_room),
     script_test(test_draining_ends_when_all_has_expired),
     script_test(test_a_topic_too_long_for_control_cannot_expire),

@@ -627,15 +627,15 @@ static void heads(struct script *s)
             take_all(s, &e);
             expect_no_event(s);
             expect_bytes(s, 0x40, 0x02, 0x00, 0x06);
-        } else if (speaks_5_0(s)) {
-            expect_fatal(s, MQTT_ERR_PACKET_TOO_LARGE);
-            assert_int_equal(s->disconnect_code, 0x95);
         } else {
             pull(s, MQTT_EVENT_MESSAGE_TOO_LARGE);
             assert_int_equal(s->event.size, 3 + head + 300);
             assert_int_equal(s->event.message.qos, MQTT_QOS_1);
             expect_no_event(s);
-            expect_bytes(s, 0x40, 0x02, 0x00, 0x06);
+            if (speaks_5_0(s))
+                expect_bytes(s, 0x40, 0x03, 0x00, 0x06, 0x97);
+            else
+                expect_bytes(s, 0x40, 0x02, 0x00, 0x06);
         }
         script_restart(s);
     }

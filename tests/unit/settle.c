@@ -432,6 +432,36 @@ static void test_what_gives_the_server_its_quota_back(void **state)
 
 /* Over a cut: what is unsettled still has its place, and the server may send
  * as much as was announced, the old ones among it. */
+/* The third one made room for the second and comes again all the same: its
+ * PUBREC leaves behind that of the first [3.1.1 MQTT-4.6.0-3]. */
+static void test_what_made_room_and_comes_again_keeps_the_order(void **state)
+{
+    struct script *s = settles(state, 2);
+    uint32_t one, two;
+
+    connected(s);
+    one = comes(s, 0x34, 1);
+    two = comes(s, 0x32, 2);
+    assert_int_equal(settle(s, two, 0), MQTT_OK);
+    expect_packet(s, 0x40, 2);
+    assert_int_equal(settle(s, comes(s, 0x34, 3), 0), MQTT_OK);
+    expect_nothing_sent(s);
+    cut(s);
+    reconnected(s, true);
+    server_publishes(s, 0x3C, "a", 1, "x");
+    two = comes(s, 0x3A, 2);
+    server_publishes(s, 0x3C, "a", 3, "x");
+    expect_no_event(s);
+    expect_nothing_sent(s);
+    assert_int_equal(settle(s, two, 0), MQTT_OK);
+    expect_no_event(s);
+    expect_packet(s, 0x40, 2);
+    expect_nothing_sent(s);
+    assert_int_equal(settle(s, one, 0), MQTT_OK);
+    expect_packet(s, 0x50, 1);
+    expect_packet(s, 0x50, 3);
+}
+
 static void test_after_a_cut_the_server_sends_the_old_ones_first(void **state)
 {
     struct script *s = settles_5_0(state, 3);
@@ -563,6 +593,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_in_3_1_1_duplicates_pass_a_full_list),
     script_test(test_in_5_0_as_many_are_announced_and_no_more_taken),
     script_test(test_what_gives_the_server_its_quota_back),
+    script_test(test_what_made_room_and_comes_again_keeps_the_order),
     script_test(test_after_a_cut_the_server_sends_the_old_ones_first),
     script_test(test_settling_with_control_full_loses_nothing),
     script_test(test_what_was_settled_and_did_not_leave_comes_again),

@@ -1846,6 +1846,114 @@ static void test_what_was_given_up_is_unknown_when_restored(void **state)
     expect_published(s, 1, MQTT_OUTCOME_UNKNOWN);
 }
 
+/* ---- what seldom meets -------------------------------------------------------- */
+
+static void test_a_stream_keeps_its_place_behind_what_waits(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_source source = {.read = read_x};
+    struct mqtt_message message = {
+        .topic_name = mqtt_text("b"), .payload = {NULL, 1}, .qos = MQTT_QOS_1};
+    uint16_t first, streamed, last;
+
+    connected_to_slow_store(s);
+    first = publish(s, "a", "1", MQTT_QOS_1);
+    assert_int_equal(
+        mqtt_publish_stream(&s->client, &message, &source, &streamed), MQTT_OK);
+    last = publish(s, "a", "3", MQTT_QOS_1);
+    expect_no_event(s);
+    expect_nothing_sent(s);
+    commits(s);
+    expect_stored(s, first);
+    expect_stored(s, last);
+    expect_packet(s, 0x32, first);
+    expect_packet(s, 0x32, streamed);
+    expect_packet(s, 0x32, last);
+}
+
+static void test_a_message_can_expire_while_its_commit_is_open(void **state)
+{
+    struct script *s = *state;
+
+    if (!in_5_0())
+        return;
+    connected_to_slow_store(s);
+    publish_expiring(s, 1);
+    publish(s, "a", "2", MQTT_QOS_1);
+    expect_no_event(s);
+    elapse(s, 3000);
+    expect_published(s, 1, MQTT_OUTCOME_EXPIRED);
+    commits(s);
+    expect_stored(s, 2);
+    expect_packet(s, 0x32, 2);
+    expect_no_event(s);
+    commits(s);
+    assert_null(record(MQTT_RECORD_PUBLISH, 1));
+}
+
+static void test_slots_that_meet_are_too_few(void **state)
+{
+    struct script *s = *state;
+
+    with_store(s);
+    connected(s);
+    settled_down(s);
+    published(s, "1", MQTT_QOS_1);
+    published(s, "2", MQTT_QOS_1);
+    published(s, "3", MQTT_QOS_1);
+    server_answers(s, 0x40, 2);
+    expect_published(s, 2, MQTT_OUTCOME_ACKNOWLEDGED);
+    settled_down(s);
+    killed(s);
+    s->memory.slot_count = 2;
+    assert_int_equal(start_as(s), MQTT_ERR_MEMORY);
+    assert_int_equal(count(MQTT_RECORD_PUBLISH), 2);
+}
+
+static void test_an_image_of_another_message_is_an_error(void **state)
+{
+    struct script *s = *state;
+    struct memory_record *changed;
+
+    with_store(s);
+    connected(s);
+    settled_down(s);
+    published(s, "1", MQTT_QOS_1);
+    settled_down(s);
+    killed(s);
+    changed = (struct memory_record *)record(MQTT_RECORD_PUBLISH, 1);
+    assert_int_equal(changed->content[10], 1); /* of the packet identifier */
+    changed->content[10] = 9;
+    assert_int_equal(start_as(s), MQTT_ERR_STORE);
+}
+
+static void test_pubcomp_waits_for_room_after_its_commit(void **state)
+{
+    struct script *s = *state;
+
+    s->memory.control_size = 64;
+    connected_to_slow_store(s);
+    m.later = false;
+    server_publishes(s, 0x34, "a", 7, "x");
+    expect_message(s, "a", "x");
+    expect_no_event(s);
+    expect_packet(s, 0x50, 7);
+    m.later = true;
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    s->blocked = true;
+    for (uint16_t i = 20; i < 40; i++)
+        server_publishes(s, 0x32, "a", i, "x");
+    while (script_feed(s) || dispatch(s))
+        ;
+    commits(s);
+    dispatch(s);
+    s->blocked = false;
+    for (uint16_t i = 20; i < 36; i++)
+        expect_packet(s, 0x40, i);
+    expect_packet(s, 0x70, 7);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1918,6 +2026,11 @@ int main(void)
         script_test(test_messages_wait_while_the_list_of_unsettled_is_full),
         script_test(test_a_refused_message_is_not_written_anew),
         script_test(test_what_was_given_up_is_unknown_when_restored),
+        script_test(test_a_stream_keeps_its_place_behind_what_waits),
+        script_test(test_a_message_can_expire_while_its_commit_is_open),
+        script_test(test_slots_that_meet_are_too_few),
+        script_test(test_an_image_of_another_message_is_an_error),
+        script_test(test_pubcomp_waits_for_room_after_its_commit),
     };
     int failed;
 

@@ -358,9 +358,13 @@ static void fails_later(struct script *s)
     t.answer = SAYS_NULL;
     t.bad_from = 100;
     reconnected(s, true);
-    expect_source_failed(s, identifier);
+    expect_fatal(s, MQTT_ERR_SOURCE);
+    s->to_server.size = 0;
     end_tape(&t);
     reconnected(s, true);
+    expect_packet(s, 0x62, identifier);
+    server_answers(s, 0x70, identifier);
+    expect_published(s, identifier, MQTT_OUTCOME_UNKNOWN);
     expect_nothing_sent(s);
 }
 
