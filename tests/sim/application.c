@@ -321,7 +321,8 @@ static bool lawful(const struct player *p, enum mqtt_error error)
     case MQTT_ERR_ALIAS_MEMORY:
         return true;
     case MQTT_ERR_RECEIVED_FULL:
-        return !p->tap_five || !p->memory.received_count;
+        return !p->tap_five || !p->memory.received_count ||
+               p->told_epoch != p->epoch;
     case MQTT_ERR_PACKET_TOO_LARGE:
         return p->tap_five && p->config.large; /* the head of it */
     default:
@@ -344,7 +345,8 @@ static void disconnected(struct player *p, const struct mqtt_event *event)
     }
     if (event->error == MQTT_ERR_RECEIVED_FULL && p->told_epoch != p->epoch)
         server_lose_session(&p->world->server, p->index); /* or for ever */
-    p->connected = p->end_unsure = false;
+    p->connected = false;
+    p->end_unsure = p->end_unsure && event->retry_at != MQTT_NEVER;
     p->part_offset = 0;
     p->part_pending = false;
     p->refusable = NULL;
@@ -414,10 +416,21 @@ void application_on_event(struct mqtt_client *client,
 
 /* -- at the end ------------------------------------------------------------------------------- */
 
+/* Whether the server has sent a message that was not given. */
+static bool any_missing(const struct player *p)
+{
+    for (uint32_t i = p->expected_begin; i < p->expected_end; i++)
+        if (!known(p, &p->expected[i]) && !uncertain(p, &p->expected[i]))
+            return true;
+    return false;
+}
+
 /* Whether the application has been told of all that it waits for. */
 bool application_at_rest(const struct player *p, const char **why)
 {
-    if (p->open_count)
+    if (any_missing(p))
+        *why = "a message was not given";
+    else if (p->open_count)
         *why = "publications are open";
     else if (p->room_due)
         *why = "ROOM is due";

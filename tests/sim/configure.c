@@ -345,6 +345,7 @@ static void draw_hooks(struct player *p, struct dice *dice)
     c->dispatch = p->own_dispatch ? application_dispatch : NULL;
     c->statistics = one_in(dice, 2) ? &p->statistics : NULL;
     p->look_before = one_in(dice, 2);
+    p->settles_soon = one_in(dice, 2);
     p->lend = one_in(dice, 2) ? any_size(dice, 8192) : 0;
 }
 

@@ -250,7 +250,7 @@ static void check_keep_alive(struct player *p)
     const struct mqtt_limits *limits = mqtt_client_limits(&p->client);
     uint64_t most = (uint64_t)limits->keep_alive_s * 1000;
 
-    if (p->late || !most || p->deadline <= p->world->now ||
+    if (p->late || !most || p->want_write || p->deadline <= p->world->now ||
         p->blocked_since != NEVER || p->wire.state != WIRE_OPEN ||
         mqtt_client_state(&p->client) != MQTT_CLIENT_CONNECTED)
         return;
@@ -258,6 +258,32 @@ static void check_keep_alive(struct player *p)
         violation(p, "silent for %u ms of a keep alive of %u s",
                   (unsigned)(p->world->now - p->last_sent),
                   limits->keep_alive_s);
+}
+
+static uint64_t or_default(uint32_t ms, uint32_t otherwise)
+{
+    return ms ? ms : otherwise;
+}
+
+/* A link that is dead since then is noticed: PINGREQ after the keep alive, its
+ * answer in time, and a packet that is half read in its time. Who does not
+ * settle does not read, and notices nothing. */
+static void check_dead_link(struct player *p)
+{
+    const struct mqtt_config *c = &p->config;
+    uint64_t most = mqtt_client_limits(&p->client)->keep_alive_s * 1000u;
+
+    p->late_in_hole = p->wire.hole && (p->late_in_hole || p->late);
+    if (!p->wire.hole || !most || p->late_in_hole || p->wire.broken ||
+        c->settle == MQTT_SETTLE_BY_CALL ||
+        mqtt_client_state(&p->client) != MQTT_CLIENT_CONNECTED)
+        return;
+    most += or_default(c->pingresp_timeout_ms, 10000) +
+            or_default(c->packet_timeout_ms, 30000) +
+            8 * (uint64_t)p->memory.input_size;
+    if (p->world->now - p->wire.hole_since > most)
+        violation(p, "a dead link was not noticed for %u ms",
+                  (unsigned)(p->world->now - p->wire.hole_since));
 }
 
 static void arm(struct player *p, bool again)
@@ -310,6 +336,7 @@ void player_turn(struct player *p)
         return;
     watch_idle(p, total);
     check_keep_alive(p);
+    check_dead_link(p);
     ledger_scan(p);
 }
 

@@ -53,7 +53,7 @@ void draw_manners(struct dice *dice, struct manners *m)
 {
     memset(m, 0, sizeof(*m));
     m->qos = 2;
-    if (one_in(dice, 8)) {
+    if (one_in(dice, 16)) {
         m->no_5_0 = one_in(dice, 2);
         m->no_3_1_1 = !m->no_5_0;
         m->silent = one_in(dice, 2);
@@ -151,7 +151,7 @@ static void tell_all(struct world *w, struct dice *dice)
         struct bytes topic = text_of(topics[roll(dice, TOPICS)]);
         struct bytes payload = text_of(texts[roll(dice, 3)]);
 
-        if (one_in(dice, 8)) {
+        if (one_in(dice, 30)) {
             uint32_t size = any_size(dice, 20000);
             uint8_t *bytes = store_take(&w->store, size);
 

@@ -454,8 +454,8 @@ void ledger_session_lost(struct player *p)
             m->lost_due = m->sent == SENT_YES;
             continue;
         }
-        /* PUBREC may have come, or not */
-        m->sent = m->recorded ? SENT_PERHAPS : SENT_NOT;
+        /* PUBREC may have come, or it was given up: then it is over. */
+        m->sent = m->qos == 2 ? SENT_PERHAPS : SENT_NOT;
         m->acked = false;
     }
 }

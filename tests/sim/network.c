@@ -173,8 +173,10 @@ void wire_move(struct player *p)
     if (w->finished && !row_size(&w->up))
         server_lost(&p->world->server, w->link);
     if (w->link->out_total != w->seen) {
+        bool first = w->link->out_total - w->seen == row_size(&w->link->out);
+
         w->seen = w->link->out_total;
-        if (w->down_at <= p->world->now)
+        if (first && w->down_at <= p->world->now)
             w->down_at = p->world->now + w->latency;
     }
 }

@@ -312,7 +312,7 @@ static uint8_t draw_code(struct player *p, struct dice *dice)
 {
     static const uint8_t codes[] = {0x10, 0x80, 0x83, 0x87, 0x91, 0x97, 0x99};
 
-    if (!one_in(dice, 6) || !(speaks_5(p) || p->config.drop_unsupported))
+    if (!one_in(dice, 3) || !(speaks_5(p) || p->config.drop_unsupported))
         return 0;
     return codes[roll(dice, sizeof(codes))];
 }
@@ -348,6 +348,13 @@ static void settle(struct player *p, unsigned i, uint8_t code)
         return;
     }
     p->handles[i] = p->handles[--p->handle_count];
+}
+
+/* Most applications do not let a message wait for long. */
+void application_settle_some(struct player *p)
+{
+    while (p->handle_count && !p->world->failed && !one_in(&p->dice, 3))
+        settle(p, roll(&p->dice, p->handle_count), draw_code(p, &p->dice));
 }
 
 void application_settle_all(struct player *p)
@@ -487,7 +494,7 @@ void operation_run(struct player *p, const struct deed *deed)
         unsubscribe(p, &dice);
         break;
     case OP_SETTLE:
-        for (uint32_t n = roll(&dice, 4); n && p->handle_count; n--)
+        for (uint32_t n = roll(&dice, 8); n && p->handle_count; n--)
             settle(p, roll(&dice, p->handle_count), draw_code(p, &dice));
         break;
     case OP_CONNECT:

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "world.h"
 
-#define STEPS_AT_ONCE 20000
+#define STEPS_AT_ONCE 300000
 #define CALM_MS (uint64_t)(6 * 3600 * 1000)
 
 /* -- telling ---------------------------------------------------------------------------- */
@@ -47,9 +47,9 @@ void say(struct player *p, const char *format, ...)
 
 static unsigned draw_operation(struct dice *dice)
 {
-    static const uint8_t weights[OP_KINDS] = {40, 12, 8, 12, 6, 12,
-                                              3,  2,  2, 3,  3, 1};
-    uint32_t n = roll(dice, 104);
+    static const uint8_t weights[OP_KINDS] = {80, 24, 12, 24, 8, 36,
+                                              3,  2,  2,  4,  3, 1};
+    uint32_t n = roll(dice, 199);
 
     for (unsigned i = 0; i < OP_KINDS; i++) {
         if (n < weights[i])
@@ -93,7 +93,7 @@ void world_plan(struct world *w, uint64_t seed)
     uint64_t end;
 
     w->player_count = between(&dice, 1, PLAYERS);
-    plan->operation_count = between(&dice, 20, 400);
+    plan->operation_count = between(&dice, 50, 1000);
     plan->fault_count = between(&dice, 20, 200);
     w->gap_ms = any_size(&dice, 10000);
     w->leap_ms = one_in(&dice, 4) ? 3 * 86400000u : any_size(&dice, 1000000);
@@ -259,8 +259,12 @@ static void turns(struct world *w)
         wire_move(p);
         if (player_ready(p))
             player_turn(p);
-        if (w->calm && p->made && !w->failed)
+        if (!p->made || w->failed)
+            continue;
+        if (w->calm)
             application_settle_all(p);
+        else if (p->settles_soon)
+            application_settle_some(p);
     }
 }
 

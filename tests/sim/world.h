@@ -194,7 +194,8 @@ struct player {
     bool part_pending;
     uint32_t part_offset, deeds_done, incarnation_of_session;
     struct expected *refusable; /* whose part was given last */
-    bool leaving, twins, end_unsure, begun_calm, wire_was_slow;
+    bool late_in_hole, leaving, twins, end_unsure, begun_calm, settles_soon,
+        wire_was_slow;
 
     /* what has to come */
     struct expected *expected;
@@ -285,6 +286,7 @@ bool application_dispatch(struct mqtt_client *client,
 mqtt_event_function application_on_event;
 mqtt_message_function application_on_message, application_on_node;
 void application_settle_all(struct player *player);
+void application_settle_some(struct player *player);
 bool application_at_rest(const struct player *player, const char **why);
 
 /* operations.c */
