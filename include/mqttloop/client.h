@@ -96,8 +96,8 @@ struct mqtt_connect_options {
 };
 
 /** A server. `address` is an IPv4 or IPv6 address (without brackets), a host
- * name, or "unix:/path": no scheme and no port, which stands apart; `port` 0 is
- * 1883. It is the transport that reads it: what it cannot read is no error of
+ * name, "unix:/path", or a URL, see network.h, whose port goes before `port`; 0
+ * is that of the scheme, 1883 without one. It is the transport that reads it: what it cannot read is no error of
  * the request but MQTT_ERR_SERVER in MQTT_EVENT_DISCONNECTED, with the next
  * try as after any failure. */
 struct mqtt_server {
@@ -160,9 +160,11 @@ enum mqtt_event_type {
                                  MQTT_EVENT_DISCONNECTED follows */
     MQTT_EVENT_SERVER_DISCONNECT, /**< DISCONNECT with reason_code, properties;
                                  MQTT_EVENT_DISCONNECTED follows */
-    MQTT_EVENT_AUTHENTICATION     /**< AUTH with reason_code, properties: 0x18
+    MQTT_EVENT_AUTHENTICATION,    /**< AUTH with reason_code, properties: 0x18
                                  is to be answered by mqtt_authenticate(), 0 is
                                  the good end of a re-authentication */
+    /* of any version: */
+    MQTT_EVENT_WOKEN /**< mqtt_client_woken(), thus mqtt_wake() of posix.h */
 };
 
 /** How a publish ended. Every accepted QoS 1 or 2 publish ends exactly once. */
@@ -368,7 +370,8 @@ struct mqtt_config {
      * mqtt_client_init() restores from it. Needs a session that lasts. */
     struct mqtt_store *store;
     /** When the session is lost, publish anew what was sent and not
-     * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. */
+     * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. What then
+     * expires, or is forbidden, is lost all the same. */
     bool republish_lost;
 
     /** Hook: 32 random bits for the back-off. Required: without it a fleet of
@@ -445,6 +448,7 @@ struct mqtt_client {
     bool resuming_;   /* no clean start: a session of ours is to go on */
     bool store_told_; /* of the error that the store has */
     bool greeted_;    /* CONNECT was made for this network connection */
+    bool woken_;      /* the application is to be told */
     struct mqtt_span answer_properties_;
     struct mqtt_disconnect_options end_;
 };
@@ -462,8 +466,9 @@ struct mqtt_client {
  * of the will, also one that has a member of its own. MQTT_ERR_MEMORY: a size
  * is against session.h, or too small for what the store holds.
  * MQTT_ERR_CONTROL_SIZE: CONNECT does not fit into `control`. MQTT_ERR_STORE:
- * it cannot be read. MQTT_ERR_PROTOCOL_VERSION: its session is of a version
- * that is not configured.
+ * it cannot be read, or holds what no session has put. MQTT_ERR_PROTOCOL_VERSION:
+ * its session is of a version that is not configured. After an error the store
+ * is as it was.
  */
 enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
                                  const struct mqtt_config *config,
@@ -728,6 +733,13 @@ void mqtt_client_tick(struct mqtt_client *client, mqtt_time now);
 /** When tick() is needed at the latest; MQTT_NEVER: not. May change with any
  * call. */
 mqtt_time mqtt_client_deadline(const struct mqtt_client *client);
+
+/**
+ * Have MQTT_EVENT_WOKEN come, once for all calls since the last one, in
+ * whatever state. For drivers, when somebody outside wants the client's loop;
+ * not for other threads: mqtt_wake() of posix.h is.
+ */
+void mqtt_client_woken(struct mqtt_client *client);
 
 /**
  * A driver's wishes: `requested(driver)` is called when bytes or wants may have

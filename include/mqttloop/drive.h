@@ -16,11 +16,12 @@ extern "C" {
 struct mqtt_drive {
     struct mqtt_client *client_;
     struct mqtt_transport *transport_;
-    struct mqtt_reactor *reactor_;
+    struct mqtt_reactor *reactor_, *home_;
     void *lent_;
     size_t lent_size_;
     mqtt_time armed_;
     uint8_t link_;
+    uint8_t unlooked_; /* calls of mqtt_loop() that did not wait */
     bool turning_, finished_;
 };
 
@@ -36,6 +37,11 @@ void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
 /** Be driven by another reactor from now on; NULL: by none, until the next
  * attach. Nothing is lost, in whatever state. */
 void mqtt_drive_attach(struct mqtt_drive *drive, struct mqtt_reactor *reactor);
+
+/** For adapters of main loops: go back to the reactor with a wait() that was
+ * attached last, so that mqtt_loop() drives the client again; to none, if there
+ * was none or if mqtt_drive_attach() said none since. */
+void mqtt_drive_detach(struct mqtt_drive *drive);
 
 /** Close the transport and let go of client and reactor. */
 void mqtt_drive_end(struct mqtt_drive *drive);

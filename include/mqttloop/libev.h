@@ -35,8 +35,9 @@ enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
                                   struct ev_loop *loop,
                                   struct mqtt_client *client);
 
-/** Stop all watchers; the client is driven by nobody until attached anew. No
- * effect when not attached, or when the client was freed, which detaches. */
+/** Stop all watchers; the client goes back to what drove it by mqtt_loop()
+ * before, see mqtt_drive_detach(): one of mqtt_client_new() to its own reactor.
+ * No effect when not attached, or when the client was freed, which detaches. */
 void mqtt_libev_detach(struct mqtt_libev *adapter);
 
 #ifdef __cplusplus

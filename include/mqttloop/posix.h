@@ -1,13 +1,14 @@
 /*
  * mqttloop/posix.h - a client for POSIX hosts, ready to run: TCP over IPv4 and
- * IPv6 and unix sockets, names through c-ares, and a poll(2) reactor behind
- * mqtt_loop().
+ * IPv6 and unix sockets, names through c-ares, proxies, TLS and WebSocket where
+ * they are given, and a poll(2) reactor behind mqtt_loop().
  */
 #ifndef MQTTLOOP_POSIX_H
 #define MQTTLOOP_POSIX_H
 
 #include <mqttloop/client.h>
 #include <mqttloop/drive.h>
+#include <mqttloop/network.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,19 +27,67 @@ struct mqtt_sizes {
                          256 bytes each, all together */
 };
 
+/** What a client has beside its configuration. All zero: TCP and unix sockets,
+ * default sizes. */
+struct mqtt_host {
+    struct mqtt_sizes sizes;
+    struct mqtt_socket_options socket;
+    struct mqtt_proxy proxy;
+    /** What mqtts:// and wss:// need: mqtt_openssl_new(), see openssl.h; and
+     * ws:// and wss://: &mqtt_websocket, see websocket.h. NULL: a server whose
+     * URL asks for it is MQTT_ERR_SERVER. Must outlive the client. */
+    const struct mqtt_layer_kind *tls, *websocket;
+    /** mqtt_wake() is going to be used; it costs a descriptor, which is
+     * watched as long as the client exists: a main loop that ends when it
+     * watches nothing does not end by itself any more. */
+    bool wakeable;
+};
+
 /**
- * Make a client with transport and reactor, in one allocation. `config` is
- * copied, all its text included; what stays the caller's are the subscriptions,
- * `statistics`, `context`. Where it is zero, and only here: protocol is
- * mqtt_protocol_3_1_1; random is getrandom(2); servers is localhost.
- * `sizes` may be NULL: all default.
+ * Make a client with transport and reactor, in one allocation. `config` and
+ * `host` are copied, all their text included; what stays the caller's are the
+ * subscriptions, `statistics`, `context`, the store, and layer kinds. Where it
+ * is zero, and only here: protocol is mqtt_protocol_3_1_1; random is
+ * getrandom(2); servers is localhost. User name and password are those of the
+ * first server's URL, if it has some and `config.connect` has none; other
+ * servers' URLs may have none, or the same.
  *
- * NULL on failure, and *error (if not NULL) is what mqtt_client_init() says,
- * or MQTT_ERR_MEMORY when the machine has none.
+ * `host` may be NULL: all zero.
+ *
+ * NULL on failure, and *error (if not NULL) is what mqtt_client_init() says;
+ * MQTT_ERR_MEMORY when the machine has none; MQTT_ERR_SYSTEM when it has no
+ * descriptor for mqtt_wake(); MQTT_ERR_SERVER when a server's URL cannot be
+ * read, or asks for a layer that `host` does not have.
  */
 struct mqtt_client *mqtt_client_new(const struct mqtt_config *config,
-                                    const struct mqtt_sizes *sizes,
+                                    const struct mqtt_host *host,
                                     enum mqtt_error *error);
+
+/**
+ * One descriptor for all that the client waits for, its deadlines too: readable
+ * when mqtt_loop(client, 0) has something to do, as long as it has. Made on
+ * first call, the same over all connections until mqtt_client_free(), which
+ * closes it; not to be read from. The client stays with mqtt_loop(), which
+ * waits with it, too. For main loops without an adapter: epoll, select, a
+ * game's loop.
+ *
+ * A deadline that was put off is looked at when it would have come, so there is
+ * at times a turn for nothing, one for each such deadline. While an adapter
+ * drives the client, the descriptor is quiet.
+ *
+ * MQTT_ERR_SYSTEM: the machine has no descriptor left (it takes two), or no
+ * epoll(7); MQTT_ERR_ATTACHED: an adapter drives the client, and no descriptor
+ * was made before.
+ */
+int mqtt_client_fd(struct mqtt_client *client);
+
+/**
+ * Make the client's loop take a turn, in which MQTT_EVENT_WOKEN comes, once for
+ * all calls since the last one. The one function that may be called from
+ * another thread or from a signal handler, while the client exists; errno is
+ * kept. MQTT_ERR_STATE: the client is not wakeable, see struct mqtt_host.
+ */
+enum mqtt_error mqtt_wake(struct mqtt_client *client);
 
 /** Close the connection at once and free the client; also from a callback.
  * See mqtt_client_destroy(). NULL is fine. Detach adapters after. */
@@ -66,8 +115,9 @@ struct mqtt_socket;
 /** Bytes that mqtt_socket_init() needs, aligned as malloc does. */
 size_t mqtt_socket_size(void);
 /**
- * A transport over sockets, made in `memory`. Addresses: see struct
- * mqtt_server. Descriptors are close-on-exec and non-blocking, TCP_NODELAY is
+ * A transport over sockets, made in `memory`. It reads host, port and file of
+ * struct mqtt_server; the rest of a URL is for layers above: without a TLS layer
+ * mqtts:// is plain TCP here (mqtt_client_new() refuses it). Descriptors are close-on-exec and non-blocking, TCP_NODELAY is
  * on, no SIGPIPE is raised. The system's resolver configuration is read anew
  * for each look-up.
  */

@@ -17,9 +17,9 @@ extern "C" {
 
 enum { MQTT_READ = 1, MQTT_WRITE = 2 };
 
-/** Descriptors that a transport watches at once, at most: racing connects
- * and name lookups. Slots are numbered from 0. */
-#define MQTT_REACTOR_SLOTS 8
+/** Descriptors that a transport watches at once, at most: racing connects,
+ * name lookups, and the one of mqtt_wake(). Slots are numbered from 0. */
+#define MQTT_REACTOR_SLOTS 9
 
 struct mqtt_reactor;
 

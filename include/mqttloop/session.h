@@ -75,8 +75,10 @@ struct mqtt_unsettled {
  *           Maximum; topic names longer than MQTT_ALIAS_TOPIC_MAX have no
  *           alias. alias_names: alias_names_size bytes for alias_name_count
  *           topic names, which is announced as Topic Alias Maximum; each takes
- *           its size and 4 bytes. If a server's do not fit, the connection ends
- *           with MQTT_ERR_ALIAS_MEMORY and the next one does without.
+ *           its size and 4 bytes. If a server's do not fit, or with
+ *           mqtt_large_parts a topic name with its properties is larger than
+ *           `input`, the connection ends with MQTT_ERR_ALIAS_MEMORY and the
+ *           next one does without.
  * identifier  5.0: identifier_size bytes for a client identifier that the
  *           server assigns. One that does not fit, there or with CONNECT into
  *           control, or without this memory, is not kept: then the session ends
@@ -153,6 +155,8 @@ struct mqtt_statistics {
     uint64_t connections;      /**< good CONNACKs */
     uint64_t connections_lost; /**< after a good CONNACK, not asked for */
     uint64_t attempts_failed;  /**< no good CONNACK */
+    uint64_t tls_handshakes;   /**< finished, by a transport that has TLS */
+    uint64_t tls_handshakes_resumed; /**< of these, of an earlier session */
 };
 
 /* -- private: the layout of the session ----------------------------------- */
@@ -171,6 +175,7 @@ struct mqtt_identifier_set {
     uint8_t *bits_;
     uint16_t *list_;
     uint16_t capacity_, count_;
+    uint16_t here_; /* of the list, came on this connection: the first ones */
 };
 
 /* Outgoing topic aliases of this connection. */

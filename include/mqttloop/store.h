@@ -18,7 +18,9 @@
  * least once over kills, and a QoS 2 one never again after its settling was
  * committed. MQTT_EVENT_STORED comes at most once for a message, before its
  * MQTT_EVENT_PUBLISHED; one that ends before its commit has none, nor has what
- * was restored.
+ * was restored. An end that was told and is not yet committed is void when the
+ * process is killed: the next one goes on with the message, and tells its end
+ * again.
  *
  * What the next process finds counts as sent, with DUP, if there ever was a good
  * CONNACK in the session: if the server has lost it then, it ends with
@@ -29,6 +31,11 @@
  * not outlive the process, and does not wait. One of QoS 2 that a kill
  * interrupts may still have its packet identifier taken at the server, which
  * then takes the next message of that identifier for the same.
+ *
+ * A process that is killed after it learnt that the server has lost the session,
+ * and before it has committed that, leaves its records to the next one, to which
+ * the new session looks like theirs: the packet identifier of a QoS 2 message
+ * that was settled in the old one can then hide a message of the new one.
  */
 #ifndef MQTTLOOP_STORE_H
 #define MQTTLOOP_STORE_H

@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 struct mqtt_server;
+struct mqtt_statistics;
 struct mqtt_transport;
 
 /** From recv and send: bytes moved (> 0), or one of these. */
@@ -44,21 +45,25 @@ struct mqtt_transport_ops {
     ptrdiff_t (*recv)(struct mqtt_transport *self, void *bytes, size_t size);
     ptrdiff_t (*send)(struct mqtt_transport *self, const void *bytes,
                       size_t size);
+    /** Send on what send() and finish() took and the layer below has not yet:
+     * asked in each round of the driver after its writing. 0: nothing is left
+     * here, MQTT_IO_WAIT, MQTT_IO_FAILED. NULL: send() keeps nothing back. */
+    ptrdiff_t (*flush)(struct mqtt_transport *self);
     /** Tell the peer that no more will be sent. */
     void (*finish)(struct mqtt_transport *self);
     /** Give up everything, in whatever state; no effect when closed. */
     void (*close)(struct mqtt_transport *self);
     /** What the driver waits for while open: MQTT_READ, MQTT_WRITE, both, or
      * nothing. The transport waits for what that takes (TLS may have to read
-     * in order to write). */
+     * in order to write), and for what its own flush() waits for. */
     void (*want)(struct mqtt_transport *self, unsigned mask);
     /** Slot `slot` of the reactor became ready for `mask`. Only takes note:
      * the driver's turn follows. */
     void (*ready)(struct mqtt_transport *self, unsigned slot, unsigned mask);
     /** When advance() is needed at the latest, MQTT_NEVER: not. */
     mqtt_time (*deadline)(struct mqtt_transport *self);
-    /** After FAILED: MQTT_ERR_NETWORK, MQTT_ERR_NAME or MQTT_ERR_SERVER;
-     * *detail: words for it, valid until the next open(), or NULL. */
+    /** After FAILED: MQTT_ERR_NETWORK, MQTT_ERR_NAME, MQTT_ERR_SERVER, or one
+     * from MQTT_ERR_TLS on; *detail: words for it, valid until the next open(), or NULL. */
     enum mqtt_error (*error)(struct mqtt_transport *self, const char **detail);
     /** Watch by another reactor from now on; NULL: by none. */
     void (*attach)(struct mqtt_transport *self, struct mqtt_reactor *reactor);
@@ -66,6 +71,10 @@ struct mqtt_transport_ops {
      * there is none, then the client's own is used. Both may be NULL. */
     void *(*lend)(struct mqtt_transport *self, size_t *size);
     void (*give_back)(struct mqtt_transport *self);
+    /** Once after each OPEN, if the client has statistics: count in what is
+     * to be told of this connection. NULL: nothing. */
+    void (*count)(struct mqtt_transport *self,
+                  struct mqtt_statistics *statistics);
 };
 
 struct mqtt_transport {

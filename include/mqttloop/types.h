@@ -123,6 +123,7 @@ enum mqtt_error {
     MQTT_ERR_HANDLE = -24,           /**< settled already, or of another time */
     MQTT_ERR_PAYLOAD_FORMAT = -25,   /**< said to be UTF-8 and is not */
     MQTT_ERR_SUBSCRIPTION = -26,     /**< options that exclude each other */
+    MQTT_ERR_TLS_OPTIONS = -27,      /**< certificate, key, cipher, ... */
 
     /* Refused: limits of the server that is connected. */
     MQTT_ERR_MAXIMUM_QOS = -40,         /**< it takes no such QoS */
@@ -173,7 +174,23 @@ enum mqtt_error {
     MQTT_ERR_CONTROL_SIZE = -104,    /**< CONNECT larger than control_size */
     MQTT_ERR_RENEWAL = -105, /**< before_connect() wants no connect now */
     MQTT_ERR_SOURCE = -106,  /**< a source could not be read */
-    MQTT_ERR_STORE = -107    /**< the store failed: see MQTT_EVENT_STORE */
+    MQTT_ERR_STORE = -107,   /**< the store failed: see MQTT_EVENT_STORE */
+
+    /* Fatal: what lies between the network and MQTT; detail says more. */
+    MQTT_ERR_TLS = -108,               /**< TLS failed in another way than: */
+    MQTT_ERR_TLS_EXPIRED = -109,       /**< a certificate is too old */
+    MQTT_ERR_TLS_NOT_YET_VALID = -110, /**< or this machine's clock is wrong */
+    MQTT_ERR_TLS_NAME = -111,      /**< the certificate is for another name */
+    MQTT_ERR_TLS_ISSUER = -112,    /**< self-signed, or issuer not known */
+    MQTT_ERR_TLS_REVOKED = -113,   /**< a certificate was revoked */
+    MQTT_ERR_TLS_WEAK = -114,      /**< its key or signature is too weak */
+    MQTT_ERR_TLS_VERSION = -115,   /**< no common version of TLS */
+    MQTT_ERR_TLS_CIPHER = -116,    /**< no common cipher, curve, protocol */
+    MQTT_ERR_TLS_REFUSED = -117,   /**< the server wants none of ours: it
+                                        sent an alert */
+    MQTT_ERR_TLS_TRUNCATED = -118, /**< ended without close_notify */
+    MQTT_ERR_WEBSOCKET = -119,     /**< the server's HTTP answer or frames */
+    MQTT_ERR_PROXY = -120          /**< the proxy refused, or is none */
 };
 
 /** An English sentence without a full stop; never NULL; not to be freed. */

@@ -6,7 +6,7 @@
 #include "session/store.h"
 
 /* Whether it can be kept: in its memory, and in the next CONNECT, which has to
- * fit into control memory. */
+ * fit into control memory, also if it announces topic aliases again. */
 static bool can_keep(const struct mqtt_client *c, struct mqtt_span identifier)
 {
     struct mqtt_connect_options options = c->options_;
@@ -14,6 +14,7 @@ static bool can_keep(const struct mqtt_client *c, struct mqtt_span identifier)
         mqtt_engine_announced(&c->engine_, &options);
 
     options.client_identifier = identifier;
+    announced.topic_alias_maximum = c->engine_.alias_names_.maximum_;
     return identifier.size <= c->session_.identifier_room_ &&
            c->engine_.protocol_->connect_size(&options, &announced) <=
                c->engine_.control_.size_;
@@ -98,22 +99,33 @@ static bool next_of_engine(struct mqtt_client *c, struct mqtt_event *event)
     return false;
 }
 
+/* An event that says nothing but its type. */
+static bool plain(struct mqtt_event *event, enum mqtt_event_type type)
+{
+    memset(event, 0, sizeof *event);
+    event->type = type;
+    return true;
+}
+
 /* When nothing more is to come of the connection, and what comes of itself. */
 static bool next_of_client(struct mqtt_client *c, struct mqtt_event *event)
 {
-    if (c->session_.store_ && mqtt_client_next_of_store(c, event))
+    /* With a store an end is told before its removal can become durable: no
+     * process that came after would know of it. */
+    if (c->session_.store_ && (mqtt_session_next_ended(&c->session_, event) ||
+                               mqtt_client_next_of_store(c, event)))
         return true;
     if (c->lost_ && mqtt_client_conclude(c, event))
         return true;
     if (mqtt_session_next_ended(&c->session_, event) ||
         mqtt_subscriptions_next_gone(c, event))
         return true;
-    if (mqtt_session_room_again(&c->session_)) {
-        memset(event, 0, sizeof *event);
-        event->type = MQTT_EVENT_ROOM;
-        return true;
-    }
-    return false;
+    if (mqtt_session_room_again(&c->session_))
+        return plain(event, MQTT_EVENT_ROOM);
+    if (!c->woken_)
+        return false;
+    c->woken_ = false;
+    return plain(event, MQTT_EVENT_WOKEN);
 }
 
 bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event)

@@ -13,6 +13,7 @@ static bool not_understood(const struct mqtt_client *c)
                c->reason_code_ == MQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION;
     case MQTT_ERR_CLOSED:
     case MQTT_ERR_NETWORK:
+    case MQTT_ERR_TLS_TRUNCATED: /* closed, by a server that is short with us */
         return c->greeted_;
     default:
         return false;

@@ -24,6 +24,12 @@ const struct mqtt_server *mqtt_client_server(const struct mqtt_client *client)
     return &client->server_;
 }
 
+void mqtt_client_woken(struct mqtt_client *client)
+{
+    client->woken_ = true;
+    mqtt_client_notify(client);
+}
+
 static bool receiving(const struct mqtt_client *c)
 {
     return !c->lost_ && (mqtt_client_is(c, MQTT_CLIENT_AWAIT_CONNACK) ||

@@ -32,7 +32,8 @@ void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
 {
     drive->client_ = client;
     drive->transport_ = transport;
-    drive->reactor_ = NULL;
+    drive->reactor_ = drive->home_ = NULL;
+    drive->unlooked_ = 0;
     drive->armed_ = MQTT_NEVER;
     drive->link_ = LINK_CLOSED;
     drive->turning_ = drive->finished_ = false;
@@ -51,6 +52,8 @@ void mqtt_drive_attach(struct mqtt_drive *drive, struct mqtt_reactor *reactor)
 {
     struct mqtt_reactor *old = drive->reactor_;
 
+    if (!reactor || reactor->ops->wait)
+        drive->home_ = reactor;
     if (old == reactor)
         return;
     drive->reactor_ = reactor;
@@ -63,6 +66,11 @@ void mqtt_drive_attach(struct mqtt_drive *drive, struct mqtt_reactor *reactor)
         drive->armed_ = 0;
         reactor->ops->wake_at(reactor, 0);
     }
+}
+
+void mqtt_drive_detach(struct mqtt_drive *drive)
+{
+    mqtt_drive_attach(drive, drive->home_);
 }
 
 static void give_back(struct mqtt_drive *d)
@@ -105,15 +113,24 @@ static void link_failed(struct mqtt_drive *d)
     close_link(d, why, detail);
 }
 
+static void begin_link(struct mqtt_drive *d)
+{
+    struct mqtt_statistics *statistics = d->client_->config_->statistics;
+
+    d->link_ = LINK_OPEN;
+    d->finished_ = false;
+    if (statistics && d->transport_->ops->count)
+        d->transport_->ops->count(d->transport_, statistics);
+    mqtt_client_opened(d->client_);
+}
+
 static void advance_link(struct mqtt_drive *d)
 {
     switch (d->transport_->ops->advance(d->transport_, d->client_->now_)) {
     case MQTT_TRANSPORT_OPENING:
         break;
     case MQTT_TRANSPORT_OPEN:
-        d->link_ = LINK_OPEN;
-        d->finished_ = false;
-        mqtt_client_opened(d->client_);
+        begin_link(d);
         break;
     case MQTT_TRANSPORT_FAILED:
         link_failed(d);
@@ -158,6 +175,17 @@ static void serve_wants(struct mqtt_drive *d)
 }
 
 /* -- bytes ----------------------------------------------------------------------- */
+
+/* What the transport took and keeps leaves when all has been written, so that
+ * it leaves together. */
+static void flush(struct mqtt_drive *d)
+{
+    const struct mqtt_transport_ops *ops = d->transport_->ops;
+
+    if (d->link_ == LINK_OPEN && ops->flush &&
+        ops->flush(d->transport_) == MQTT_IO_FAILED)
+        link_failed(d);
+}
 
 /* Write until the transport takes no more or nothing is left. */
 static int write_all(struct mqtt_drive *d)
@@ -267,6 +295,7 @@ static int round_of(struct mqtt_drive *d)
     if (count < 0)
         return count;
     count += write_all(d);
+    flush(d);
     count += read_once(d);
     events = mqtt_client_dispatch(d->client_);
     return events < 0 ? events : count + events;

@@ -47,8 +47,9 @@ bool mqtt_engine_stage(struct mqtt_engine *e, const uint8_t *packet,
  * of its quota [5.0, section 4.9]. */
 static bool ends_received(enum mqtt_packet_type type, uint8_t code)
 {
-    return type == MQTT_PUBACK || type == MQTT_PUBCOMP ||
-           (type == MQTT_PUBREC && code & 0x80);
+    if (type == MQTT_PUBCOMP) /* else it is of no exchange */
+        return !(code & 0x80);
+    return type == MQTT_PUBACK || (type == MQTT_PUBREC && code & 0x80);
 }
 
 bool mqtt_engine_stage_ack(struct mqtt_engine *e, enum mqtt_packet_type type,

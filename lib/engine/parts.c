@@ -94,14 +94,29 @@ static void keep_head(struct mqtt_engine *e, uint32_t size)
     o->message_.payload_size = o->left_;
 }
 
+/* Whether a topic alias may be given in it, perhaps one that stands for another
+ * topic name until now. */
+static bool may_give_alias(const struct mqtt_engine *e)
+{
+    const uint8_t *topic_length = e->input_.base_ + e->input_.begin_;
+
+    return mqtt_protocol_is_5(e->protocol_) && !e->no_alias_names_ &&
+           e->alias_names_.maximum_ && (topic_length[0] || topic_length[1]);
+}
+
 /* It does not fit, and is read past: the server was told of no limit, and would
- * send it again on each new connection. */
+ * send it again on each new connection. An alias would be thrown away with it;
+ * so the next connection does without. */
 static enum mqtt_error head_too_large(struct mqtt_engine *e)
 {
     struct mqtt_oversize *o = &e->oversize_;
     uint32_t header = o->size_ - o->left_;
     enum mqtt_error error;
 
+    if (may_give_alias(e)) {
+        e->no_alias_names_ = true;
+        return MQTT_ERR_ALIAS_MEMORY;
+    }
     error = mqtt_large_past.begin(e, o->first_byte_, header, o->left_);
     e->packet_size_ = 0; /* the fixed header has been passed over */
     return error;

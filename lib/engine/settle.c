@@ -26,6 +26,17 @@ static enum mqtt_packet_type answer_type(unsigned qos)
 
 /* -- when it comes ------------------------------------------------------------------ */
 
+/* There is no place in the list; who holds it up is the application, or the
+ * store, unless one may leave and does not: then it is the network. */
+static enum mqtt_error wait_for_place(struct mqtt_engine *e)
+{
+    struct mqtt_settled settled;
+
+    e->unsettled_full_ =
+        !mqtt_unsettled_next(&e->session_->unsettled_, &settled);
+    return MQTT_LATER;
+}
+
 /* PUBREC of one that was settled long ago, behind those that came before it
  * [3.1.1 MQTT-4.6.0-3]. */
 static enum mqtt_error line_up(struct mqtt_engine *e, uint16_t identifier)
@@ -33,29 +44,46 @@ static enum mqtt_error line_up(struct mqtt_engine *e, uint16_t identifier)
     struct mqtt_unsettled_list *list = &e->session_->unsettled_;
     bool put;
 
-    if (mqtt_unsettled_full(list)) {
-        e->unsettled_full_ = true;
-        return MQTT_LATER;
-    }
+    if (mqtt_unsettled_full(list))
+        return wait_for_place(e);
     mqtt_unsettled_settle(list, mqtt_unsettled_add(list, identifier, true), 0,
                           false, &put);
     return MQTT_OK;
 }
 
-/* It is known: only its acknowledgement may have been lost. */
-static enum mqtt_error admit_again(struct mqtt_engine *e, uint16_t identifier)
+/* Its PUBREC leaves now, or in its turn. */
+static enum mqtt_error answer_again(struct mqtt_engine *e, uint16_t identifier)
 {
     struct mqtt_unsettled_list *list = &e->session_->unsettled_;
 
     if (mqtt_unsettled_came_again(list, identifier))
         mqtt_engine_flush_settled(e);
-    else if (mqtt_unsettled_qos2_waits(list)) {
-        if (line_up(e, identifier))
-            return MQTT_LATER;
-    } else if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier, 0))
+    else if (mqtt_unsettled_qos2_waits(list))
+        return line_up(e, identifier);
+    else if (!mqtt_engine_stage_ack(e, MQTT_PUBREC, identifier, 0))
         return MQTT_LATER;
+    return MQTT_OK;
+}
+
+/* It is known: only its acknowledgement may have been lost. It is open on this
+ * connection, too, until its last acknowledgement. */
+static enum mqtt_error admit_again(struct mqtt_engine *e, uint16_t identifier)
+{
+    mqtt_received_came(&e->session_->received_, identifier);
+    e->receive_open_++;
+    if (answer_again(e, identifier)) {
+        e->receive_open_--;
+        return MQTT_LATER;
+    }
     MQTT_COUNT(e->config_->statistics, duplicates_received);
     return MQTT_OK;
+}
+
+/* In a store there would be more of them than its restoring takes. */
+static bool room_for_one(struct mqtt_session *s)
+{
+    return s->store_ ? !mqtt_received_full(&s->received_)
+                     : mqtt_received_make_room(&s->received_);
 }
 
 enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,
@@ -68,13 +96,10 @@ enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,
         return admit_again(e, identifier);
     if (e->receive_open_ >= e->receive_limit_)
         return MQTT_ERR_RECEIVE_MAXIMUM; /* [5.0 MQTT-3.3.4-9] */
-    if (listed(e) && mqtt_unsettled_full(&e->session_->unsettled_)) {
-        e->unsettled_full_ = true;
-        return MQTT_LATER;
-    }
-    if (qos == 2 && mqtt_received_full(received))
-        return MQTT_ERR_RECEIVED_FULL;
-    return MQTT_OK;
+    if (listed(e) && mqtt_unsettled_full(&e->session_->unsettled_))
+        return wait_for_place(e);
+    return qos == 2 && !room_for_one(e->session_) ? MQTT_ERR_RECEIVED_FULL
+                                                  : MQTT_OK;
 }
 
 uint32_t mqtt_engine_accept(struct mqtt_engine *e, unsigned qos,
@@ -173,8 +198,10 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e, uint16_t identifier)
         if (e->cut_) /* no PUBCOMP leaves any more */
             s->released_count_ = s->released_done_ = s->released_committing_ =
                 0;
-        if (!s->store_->seam->remove_received(s, identifier))
+        if (!s->store_->seam->remove_received(s, identifier)) {
+            e->unsettled_full_ = !s->released_done_; /* it is the store */
             return MQTT_LATER;
+        }
     } else if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0)) {
         return MQTT_LATER;
     }

@@ -77,6 +77,7 @@ static enum mqtt_acknowledged acknowledge_publish(struct mqtt_session *s,
         return MQTT_ACK_UNKNOWN;
     if (type != (qos2 ? MQTT_PUBREC : MQTT_PUBACK))
         return MQTT_ACK_WRONG;
+    slot->flags_ &= (uint8_t)~MQTT_SLOT_ANEW; /* it has arrived */
     if (qos2 && !(code & 0x80)) /* else it has ended [5.0 MQTT-4.3.3-4] */
         return pubrel_due(s, &s->publishes_, slot);
     return end_exchange(s, &s->publishes_, slot, code);

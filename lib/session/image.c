@@ -109,6 +109,14 @@ void mqtt_image_set_deadline(struct mqtt_session *s,
     }
 }
 
+/* Nobody can say of what an earlier session has sent that it never left. */
+static unsigned end_of(const struct mqtt_slot *slot, unsigned state)
+{
+    return slot->flags_ & MQTT_SLOT_ANEW && state != MQTT_SLOT_BROKEN
+               ? MQTT_SLOT_LOST
+               : state;
+}
+
 void mqtt_image_void(struct mqtt_session *s, const struct mqtt_image *image,
                      unsigned slot_state)
 {
@@ -117,6 +125,6 @@ void mqtt_image_void(struct mqtt_session *s, const struct mqtt_image *image,
     if (image->identifier)
         slot = mqtt_slot_find(s, image->identifier);
     if (slot && slot->state_ == MQTT_SLOT_PUBLISH)
-        mqtt_slot_end(s, &s->publishes_, slot, slot_state);
+        mqtt_slot_end(s, &s->publishes_, slot, end_of(slot, slot_state));
     *mqtt_ring_at(&s->ring_, image->start) = MQTT_IMAGE_VOID << 4;
 }

@@ -16,11 +16,14 @@
 
 enum { MQTT_IMAGE_VOID = 0, MQTT_IMAGE_SOURCE = 1, MQTT_IMAGE_PUBLISH = 3 };
 
-/* What an image of a source has in place of its payload. */
+/* What an image of a source has in place of its payload. Of one size on every
+ * machine, so that an outbox holds the same messages everywhere. */
 struct mqtt_image_source {
     struct mqtt_source *source;
     uint32_t size;
+    uint8_t unused[12 - sizeof(struct mqtt_source *)];
 };
+_Static_assert(sizeof(struct mqtt_image_source) == 16, "of one size");
 
 struct mqtt_image {
     uint32_t start, size;

@@ -16,6 +16,13 @@ static inline bool mqtt_received_full(const struct mqtt_identifier_set *set)
 {
     return !set->bits_ && set->count_ >= set->capacity_;
 }
+/* Another connection begins: nothing has come on it. */
+void mqtt_received_begin(struct mqtt_identifier_set *set);
+/* One that is in it has come again. */
+void mqtt_received_came(struct mqtt_identifier_set *set, uint16_t identifier);
+/* There is room for one that is new on this connection, if need be in place of
+ * one that has not come on it. False: there is none. */
+bool mqtt_received_make_room(struct mqtt_identifier_set *set);
 void mqtt_received_remove(struct mqtt_identifier_set *set, uint16_t identifier);
 void mqtt_received_clear(struct mqtt_identifier_set *set);
 

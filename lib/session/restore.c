@@ -6,9 +6,7 @@
 #include "session/received.h"
 #include "session/seconds.h"
 #include "session/store.h"
-#include "wire/length.h"
 #include "wire/ring.h"
-#include <mqttloop/properties.h>
 
 static uint32_t read_u32(const uint8_t *in)
 {
@@ -17,43 +15,6 @@ static uint32_t read_u32(const uint8_t *in)
     for (unsigned i = 0; i < 4; i++)
         value = value << 8 | in[i];
     return value;
-}
-
-static uint16_t read_u16(const uint8_t *in)
-{
-    return (uint16_t)(in[0] << 8 | in[1]);
-}
-
-/* Whether these are properties, in 5.0, and then what follows them. */
-static bool has_properties(const uint8_t *bytes, uint32_t size)
-{
-    uint32_t length;
-    int n = mqtt_length_read(bytes, size, &length);
-
-    return n > 0 && length <= size - (uint32_t)n &&
-           (!length || bytes[n] != MQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL ||
-            length >= 5);
-}
-
-/* Whether it is the whole image of the message with this identifier. */
-static bool is_image(const struct mqtt_session *s, const uint8_t *bytes,
-                     uint32_t size, uint16_t identifier)
-{
-    uint32_t length, topic;
-    int n;
-
-    if (!size || bytes[0] >> 4 != MQTT_IMAGE_PUBLISH ||
-        !mqtt_publish_qos(bytes[0]) || mqtt_publish_qos(bytes[0]) == 3)
-        return false;
-    n = mqtt_length_read(bytes + 1, size - 1, &length);
-    if (n <= 0 || length < 4 || 1 + (uint32_t)n + length != size)
-        return false;
-    bytes += 1 + n;
-    topic = read_u16(bytes);
-    if (topic + 4 > length || read_u16(bytes + 2 + topic) != identifier)
-        return false;
-    return !mqtt_protocol_is_5(s->protocol_) ||
-           has_properties(bytes + 4 + topic, length - 4 - topic);
 }
 
 /* Its place in the ring, as it was put. */
@@ -96,10 +57,6 @@ static enum mqtt_error restore_publish(struct mqtt_session *s,
     struct mqtt_image image;
     struct mqtt_slot *slot;
 
-    if (size < MQTT_RECORD_CLOCK ||
-        !is_image(s, content + MQTT_RECORD_CLOCK, size - MQTT_RECORD_CLOCK,
-                  record->packet_identifier))
-        return MQTT_ERR_STORE;
     if (restore_image(s, content + MQTT_RECORD_CLOCK, size - MQTT_RECORD_CLOCK))
         return MQTT_ERR_MEMORY;
     slot = mqtt_slot_claim(s, record->packet_identifier, &s->publishes_);
@@ -137,7 +94,7 @@ static enum mqtt_error restore_session(struct mqtt_session *s,
     const uint8_t *content = record->content[0].data;
     size_t size = record->content[0].size;
 
-    if (size < MQTT_RECORD_ASSIGNED)
+    if (!mqtt_record_valid(s, record))
         return MQTT_ERR_STORE;
     if (size - MQTT_RECORD_ASSIGNED > s->identifier_room_)
         return MQTT_ERR_MEMORY;
@@ -159,24 +116,85 @@ static enum mqtt_error restore_session(struct mqtt_session *s,
 static enum mqtt_error restore_received(struct mqtt_session *s,
                                         const struct mqtt_record *record)
 {
+    if (mqtt_received_has(&s->received_, record->packet_identifier))
+        return MQTT_ERR_STORE;
     if (mqtt_received_full(&s->received_))
         return MQTT_ERR_MEMORY;
     mqtt_received_add(&s->received_, record->packet_identifier);
     return MQTT_OK;
 }
 
+/* Of one packet identifier there is one PUBLISH or PUBREL. */
 static enum mqtt_error restore_one(struct mqtt_session *s,
                                    const struct mqtt_record *record)
 {
-    switch (record->kind) {
-    case MQTT_RECORD_PUBLISH:
-        return restore_publish(s, record);
-    case MQTT_RECORD_PUBREL:
-        return restore_pubrel(s, record);
-    case MQTT_RECORD_RECEIVED:
-        return restore_received(s, record);
-    default:
+    if (record->kind == MQTT_RECORD_SESSION)
         return MQTT_OK;
+    if (!mqtt_record_valid(s, record))
+        return MQTT_ERR_STORE;
+    if (record->kind == MQTT_RECORD_RECEIVED)
+        return restore_received(s, record);
+    if (mqtt_slot_find(s, record->packet_identifier))
+        return MQTT_ERR_STORE;
+    return record->kind == MQTT_RECORD_PUBLISH ? restore_publish(s, record)
+                                               : restore_pubrel(s, record);
+}
+
+/* The record behind the one that was read last. Their order goes up, and there
+ * is another number behind the last one. */
+static enum mqtt_error next(struct mqtt_session *s, struct mqtt_record *record,
+                            bool *found)
+{
+    uint64_t order = record->order;
+    enum mqtt_error error =
+        s->store_->next(s->store_, s->store_key_, order, record, found);
+
+    if (error || !*found)
+        return error;
+    return record->order > order && record->order != UINT64_MAX
+               ? MQTT_OK
+               : MQTT_ERR_STORE;
+}
+
+/* Find the record of the session, of which there is one if there is any; and
+ * whether there is any. */
+static enum mqtt_error find_session(struct mqtt_session *s,
+                                    const struct mqtt_config *config, bool *any)
+{
+    struct mqtt_record record = {.order = 0};
+    unsigned sessions = 0;
+
+    for (;;) {
+        bool found;
+        enum mqtt_error error = next(s, &record, &found);
+
+        if (!error && found && record.kind == MQTT_RECORD_SESSION) {
+            error = restore_session(s, &record, config);
+            sessions++;
+        }
+        if (error)
+            return error;
+        if (!found)
+            break;
+        *any = true;
+    }
+    return sessions == *any ? MQTT_OK : MQTT_ERR_STORE;
+}
+
+static enum mqtt_error restore_others(struct mqtt_session *s)
+{
+    struct mqtt_record record = {.order = 0};
+
+    for (;;) {
+        bool found;
+        enum mqtt_error error = next(s, &record, &found);
+
+        if (error || !found)
+            return error;
+        s->order_ = record.order;
+        error = restore_one(s, &record);
+        if (error)
+            return error;
     }
 }
 
@@ -184,28 +202,15 @@ static enum mqtt_error restore_one(struct mqtt_session *s,
 enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
                                    const struct mqtt_config *config)
 {
-    struct mqtt_record record = {.order = 0};
-    enum mqtt_error error = MQTT_OK;
-    bool found = true, any = false;
+    bool any = false;
+    enum mqtt_error error = find_session(s, config, &any);
 
-    for (; found && !error; any = any || found) {
-        error = s->store_->next(s->store_, s->store_key_, record.order, &record,
-                                &found);
-        if (!error && found && record.kind == MQTT_RECORD_SESSION)
-            error = restore_session(s, &record, config);
-    }
-    record.order = 0;
-    while (any && !error) {
-        error = s->store_->next(s->store_, s->store_key_, record.order, &record,
-                                &found);
-        if (error || !found)
-            break;
-        s->order_ = record.order;
-        error = restore_one(s, &record);
-    }
-    if (!any)
-        s->store_->seam->put_session(s);
-    return error;
+    if (error)
+        return error;
+    if (any)
+        return restore_others(s);
+    s->store_->seam->put_session(s);
+    return MQTT_OK;
 }
 
 /* The first time that is told: what was left when a message was put is left from

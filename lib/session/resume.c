@@ -105,12 +105,14 @@ static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
     }
 }
 
-/* As if it had never been sent: DUP is 0 for a first try
+/* As if it had never been sent, but for how it can end: DUP is 0 for a first try
  * [3.1.1 MQTT-3.3.1-1]. */
 static void publish_anew(struct mqtt_session *s)
 {
     for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
          i = s->slots_[i].next_) {
+        if (s->slots_[i].flags_ & MQTT_SLOT_SENT)
+            s->slots_[i].flags_ |= MQTT_SLOT_ANEW;
         s->slots_[i].flags_ &= (uint8_t)~MQTT_SLOT_SENT;
         *mqtt_ring_at(&s->ring_, s->slots_[i].start_) &=
             (uint8_t)~MQTT_FLAG_DUP;
@@ -177,6 +179,7 @@ void mqtt_session_begin(struct mqtt_session *s)
         s->composer_->admit(s);
     if (s->statistics_)
         count_resent(s);
+    mqtt_received_begin(&s->received_);
     set_maxima(s);
     mqtt_outbox_reset_quota(s, count_pubrels(s));
     s->connected_ = true;

@@ -31,6 +31,7 @@ enum {
     MQTT_SLOT_QOS2 = 1,     /* else QoS 1 */
     MQTT_SLOT_SENT = 2,     /* a byte of it left on an earlier connection */
     MQTT_SLOT_GIVEN_UP = 4, /* PUBREL without PUBREC: its outcome is unknown */
+    MQTT_SLOT_ANEW = 4,     /* PUBLISH that an earlier session had sent */
     /* With a store: */
     MQTT_SLOT_UNSTORED = 8,    /* its record has been put, not committed */
     MQTT_SLOT_COMMITTING = 16, /* its record is being committed */

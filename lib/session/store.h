@@ -31,6 +31,10 @@ struct mqtt_store_seam {
 /* Before the client identifier in the record of the session. */
 enum { MQTT_RECORD_LEVEL, MQTT_RECORD_AGREED, MQTT_RECORD_ASSIGNED };
 
+/* Whether a session in its version can have put this record (record.c). */
+bool mqtt_record_valid(const struct mqtt_session *s,
+                       const struct mqtt_record *record);
+
 /* At the beginning (restore.c). */
 enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
                                    const struct mqtt_config *config);

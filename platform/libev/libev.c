@@ -95,5 +95,5 @@ enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
 void mqtt_libev_detach(struct mqtt_libev *adapter)
 {
     if (adapter->drive_)
-        mqtt_drive_attach(adapter->drive_, NULL);
+        mqtt_drive_detach(adapter->drive_);
 }

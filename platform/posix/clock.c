@@ -1,5 +1,7 @@
-#include <mqttloop/posix.h>
+#include "clock.h"
 
+#include <limits.h>
+#include <mqttloop/posix.h>
 #include <time.h>
 
 mqtt_time mqtt_posix_now(void)
@@ -8,4 +10,15 @@ mqtt_time mqtt_posix_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (mqtt_time)now.tv_sec * 1000 + (mqtt_time)now.tv_nsec / 1000000;
+}
+
+int mqtt_posix_timeout(mqtt_time until)
+{
+    mqtt_time at = mqtt_posix_now();
+
+    if (until == MQTT_NEVER)
+        return -1;
+    if (until <= at)
+        return 0;
+    return until - at < INT_MAX ? (int)(until - at) : INT_MAX;
 }

@@ -1,15 +1,37 @@
 #include "connect.h"
 
+#include "options.h"
+
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
 /* [RFC 8305, 8] */
 #define NEXT_MS 250
+#define NEXT_MINIMUM_MS 100
 /* When all runners are out, how long the oldest may take before it gives way
  * to an address that was not tried yet. */
 #define PATIENCE_MS 5000
+
+/* What each of the list may have, so that all are tried in time. */
+static mqtt_time share_ms(const struct mqtt_race *race)
+{
+    mqtt_time ms = race->limit_ms / race->addresses->count;
+
+    return ms > NEXT_MINIMUM_MS ? ms : NEXT_MINIMUM_MS;
+}
+
+static mqtt_time next_ms(const struct mqtt_race *race)
+{
+    return share_ms(race) < NEXT_MS ? share_ms(race) : NEXT_MS;
+}
+
+static mqtt_time patience_ms(const struct mqtt_race *race)
+{
+    mqtt_time ms = share_ms(race) * MQTT_RUNNERS;
+
+    return ms < PATIENCE_MS ? ms : PATIENCE_MS;
+}
 
 static void stop(struct mqtt_race *race, unsigned slot)
 {
@@ -61,41 +83,49 @@ static int outcome(int descriptor)
     return is_connected_to_itself(descriptor) ? ECONNREFUSED : 0;
 }
 
-static int open_socket(const struct mqtt_address *address)
+static int open_socket(struct mqtt_race *race, struct mqtt_runner *runner,
+                       int family)
 {
-    int family = address->name.any.sa_family, on = 1;
-    int descriptor =
-        socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error;
 
-    if (descriptor >= 0 && family != AF_UNIX)
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return descriptor;
+    race->refused = NULL;
+    runner->descriptor =
+        socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (runner->descriptor < 0)
+        return errno;
+    error = mqtt_options_set(runner->descriptor, family, race->options,
+                             &race->refused);
+    if (!error)
+        race->refused = NULL;
+    return error;
 }
 
 /* A connect that a signal interrupts goes on by itself [POSIX, connect]. */
-static int connect_begin(int descriptor, const struct mqtt_address *address)
+static int connect_begin(const struct mqtt_race *race, int descriptor,
+                         const struct mqtt_address *address)
 {
-    if (!connect(descriptor, &address->name.any, address->size))
+    union mqtt_socket_name name;
+    socklen_t size = mqtt_address_name(race->addresses, address, &name);
+
+    if (!connect(descriptor, &name.any, size))
         return outcome(descriptor);
     return errno == EINTR ? EINPROGRESS : errno;
 }
 
 /* The result is that of outcome(). */
-static int run(struct mqtt_race *race, unsigned slot, size_t address,
+static int run(struct mqtt_race *race, unsigned slot, size_t index,
                mqtt_time now)
 {
     struct mqtt_runner *runner = &race->runners[slot];
+    struct mqtt_address *address = &race->addresses->list[index];
     int error;
 
-    *runner = (struct mqtt_runner){-1, address, now, false};
-    race->tried[address] = true;
-    race->last_family = race->addresses->list[address].name.any.sa_family;
-    runner->descriptor = open_socket(&race->addresses->list[address]);
-    if (runner->descriptor < 0)
-        error = errno;
-    else
-        error =
-            connect_begin(runner->descriptor, &race->addresses->list[address]);
+    *runner = (struct mqtt_runner){-1, index, now, false};
+    address->tried = true;
+    race->last_family = address->family;
+    error = open_socket(race, runner, address->family);
+    if (!error)
+        error = connect_begin(race, runner->descriptor, address);
     if (error == EINPROGRESS)
         mqtt_watches_set(race->watches, slot, runner->descriptor, MQTT_WRITE);
     else if (error)
@@ -103,23 +133,50 @@ static int run(struct mqtt_race *race, unsigned slot, size_t address,
     return error;
 }
 
-/* The families take turns [RFC 8305, 4]. */
+/* IPv6 begins unless it is said otherwise, or IPv4 was the last to win; then
+ * the families take turns [RFC 8305, 4]. */
+static int next_family(const struct mqtt_race *race)
+{
+    if (race->last_family)
+        return race->last_family == AF_INET ? AF_INET6 : AF_INET;
+    return mqtt_race_first_family(race);
+}
+
+int mqtt_race_first_family(const struct mqtt_race *race)
+{
+    if (race->options->family == MQTT_FAMILY_IPV4_FIRST ||
+        race->options->family == MQTT_FAMILY_IPV4_ONLY)
+        return AF_INET;
+    return race->last.family == AF_INET ? AF_INET : AF_INET6;
+}
+
+/* The higher the sooner. */
+static int merit(const struct mqtt_race *race, int family,
+                 const struct mqtt_address *address)
+{
+    int merit = -4 * address->rank;
+
+    if (address->family == family)
+        merit += 1;
+    if (mqtt_address_is_same(address, &race->last))
+        merit += 2;
+    return merit;
+}
+
 static bool next_address(const struct mqtt_race *race, size_t *address)
 {
-    const struct mqtt_addresses *addresses = race->addresses;
+    const struct mqtt_address *list = race->addresses->list;
+    int family = next_family(race), best = 0, other;
     bool found = false;
     size_t i;
 
-    for (i = 0; i < addresses->count; i++) {
-        if (race->tried[i])
-            continue;
-        if (!found)
-            *address = i;
-        found = true;
-        if (addresses->list[i].name.any.sa_family == race->last_family)
+    for (i = 0; i < race->addresses->count; i++) {
+        other = merit(race, family, &list[i]);
+        if (list[i].tried || (found && other <= best))
             continue;
         *address = i;
-        break;
+        best = other;
+        found = true;
     }
     return found;
 }
@@ -147,7 +204,7 @@ static bool free_slot(struct mqtt_race *race, unsigned *slot, mqtt_time now)
             oldest = i;
     }
     *slot = oldest;
-    race->next_at = race->runners[oldest].started_at + PATIENCE_MS;
+    race->next_at = race->runners[oldest].started_at + patience_ms(race);
     if (now < race->next_at)
         return false;
     lose(race, oldest, ETIMEDOUT);
@@ -159,6 +216,7 @@ static enum mqtt_race_state win(struct mqtt_race *race)
     unsigned slot, winner = race->winner;
 
     race->deadline = MQTT_NEVER;
+    race->last = race->addresses->list[race->runners[winner].address];
     mqtt_watches_set(race->watches, winner, race->runners[winner].descriptor,
                      0);
     for (slot = 0; slot < MQTT_RUNNERS; slot++)
@@ -197,10 +255,10 @@ void mqtt_race_start(struct mqtt_race *race, mqtt_time now)
 
     for (slot = 0; slot < MQTT_RUNNERS; slot++)
         race->runners[slot] = (struct mqtt_runner){.descriptor = -1};
-    memset(race->tried, 0, sizeof race->tried);
     race->last_family = AF_UNSPEC;
     race->next_at = now;
     race->deadline = MQTT_NEVER;
+    race->refused = NULL;
     race->error = 0;
     race->failed = 0;
 }
@@ -208,7 +266,7 @@ void mqtt_race_start(struct mqtt_race *race, mqtt_time now)
 /* Start whom it is time for; true if one is connected at once. */
 static bool start_runners(struct mqtt_race *race, mqtt_time now)
 {
-    size_t address;
+    size_t address = 0;
     unsigned slot;
     int error;
 
@@ -221,7 +279,7 @@ static bool start_runners(struct mqtt_race *race, mqtt_time now)
             return false;
         }
         error = run(race, slot, address, now);
-        race->next_at = error == EINPROGRESS ? now + NEXT_MS : now;
+        race->next_at = error == EINPROGRESS ? now + next_ms(race) : now;
         race->winner = slot;
         if (!error)
             return true;

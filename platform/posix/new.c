@@ -2,8 +2,12 @@
  * A whole client in one allocation: the structs, the copies of all text, and
  * the memory that is lent to the client.
  */
-#include <mqttloop/posix.h>
+#include "descriptor.h"
+#include "network.h"
+#include "servers.h"
+#include "socket.h"
 
+#include <mqttloop/posix.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,7 +37,10 @@ struct host {
     struct mqtt_client client;
     struct mqtt_drive drive;
     struct mqtt_poll poll;
+    struct mqtt_descriptor descriptor; /* instead of poll, if asked for */
+    struct mqtt_waker waker;
     struct mqtt_transport *transport;
+    struct mqtt_host options; /* what is used of it later */
     struct mqtt_config config;
     struct mqtt_message will;
     struct mqtt_memory memory;
@@ -80,6 +87,19 @@ static const char *copy_text(struct layout *layout, const char *text)
     struct mqtt_span with_nul = {text, text ? strlen(text) + 1 : 0};
 
     return copy_span(layout, with_nul).data;
+}
+
+static void copy_options(struct layout *layout, struct mqtt_host *options)
+{
+    struct mqtt_socket_options *socket = &options->socket;
+    struct mqtt_proxy *proxy = &options->proxy;
+
+    socket->interface_name = copy_text(layout, socket->interface_name);
+    socket->source_address = copy_text(layout, socket->source_address);
+    socket->name_servers = copy_text(layout, socket->name_servers);
+    proxy->address = copy_text(layout, proxy->address);
+    proxy->user_name = copy_text(layout, proxy->user_name);
+    proxy->password = copy_text(layout, proxy->password);
 }
 
 static const struct mqtt_server *copy_servers(struct layout *layout,
@@ -183,13 +203,10 @@ static void choose_sizes(struct mqtt_memory *memory,
                          const struct mqtt_sizes *sizes,
                          const struct mqtt_config *config)
 {
-    static const struct mqtt_sizes all_default;
     size_t control = connect_size(&config->connect);
 
     if (control < CONTROL_SIZE || control > LARGEST_CONNECT)
         control = CONTROL_SIZE;
-    if (!sizes)
-        sizes = &all_default;
     memory->outbox_size = or_default(sizes->outbox, OUTBOX_SIZE);
     memory->slot_count = or_default(sizes->slots, SLOT_COUNT);
     memory->input_size = or_default(sizes->input, INPUT_SIZE);
@@ -237,25 +254,47 @@ static void place_memory(struct layout *layout, struct mqtt_memory *memory)
 /* ---- the client ---------------------------------------------------------- */
 
 static void lay_out(struct layout *layout, struct host *host,
-                    const struct mqtt_config *config)
+                    const struct mqtt_config *config,
+                    const struct mqtt_host *options)
 {
-    void *socket;
+    void *network;
 
     place(layout, sizeof *host);
-    socket = place(layout, mqtt_socket_size());
+    network = place(layout, mqtt_network_size(options));
     copy_config(layout, host, config);
+    host->options = *options;
+    copy_options(layout, &host->options);
     place_memory(layout, &host->memory);
-    if (socket)
-        host->transport = mqtt_socket_init(socket);
+    if (network)
+        host->transport =
+            mqtt_network_init(network, &host->options, config->open_timeout_ms);
 }
 
-static enum mqtt_error start(struct host *host)
+static enum mqtt_error init_client(struct host *host, bool wakeable)
 {
-    enum mqtt_error error = mqtt_client_init(&host->client, sizeof host->client,
-                                             &host->config, &host->memory);
+    enum mqtt_error error = MQTT_OK;
+
+    host->waker = (struct mqtt_waker){&host->client, -1};
+    if (wakeable)
+        error = mqtt_waker_open(&host->waker);
+    if (!error)
+        error = mqtt_client_init(&host->client, sizeof host->client,
+                                 &host->config, &host->memory);
+    if (error)
+        mqtt_waker_close(&host->waker);
+    return error;
+}
+
+static enum mqtt_error start(struct host *host, bool wakeable)
+{
+    enum mqtt_error error = init_client(host, wakeable);
 
     if (error)
         return error;
+    if (wakeable)
+        mqtt_socket_watch_waker(
+            mqtt_network_socket(host->transport, &host->options), &host->waker);
+    mqtt_descriptor_init(&host->descriptor, &host->drive);
     mqtt_poll_init(&host->poll, &host->drive);
     mqtt_drive_init(&host->drive, &host->client, host->transport,
                     &host->poll.reactor);
@@ -265,34 +304,39 @@ static enum mqtt_error start(struct host *host)
 /* calloc() because the received bits must be zero: fresh pages of the kernel
  * are, and stay untouched. */
 static struct host *make(const struct mqtt_config *config,
-                         const struct mqtt_sizes *sizes, enum mqtt_error *error)
+                         const struct mqtt_host *options,
+                         enum mqtt_error *error)
 {
     struct host draft = {.transport = NULL}, *host;
     struct layout layout = {NULL, 0};
 
     *error = MQTT_ERR_MEMORY;
-    choose_sizes(&draft.memory, sizes, config);
+    choose_sizes(&draft.memory, &options->sizes, config);
     if (!are_sizes_possible(&draft.memory))
         return NULL;
-    lay_out(&layout, &draft, config);
+    lay_out(&layout, &draft, config, options);
     host = calloc(1, layout.used);
     if (!host)
         return NULL;
     host->memory = draft.memory;
     layout = (struct layout){(unsigned char *)host, 0};
-    lay_out(&layout, host, config);
-    *error = start(host);
-    if (*error == MQTT_OK)
+    lay_out(&layout, host, config, options);
+    if (host->transport && (*error = start(host, options->wakeable)) == MQTT_OK)
         return host;
+    if (host->transport)
+        mqtt_network_end(host->transport, &host->options);
     free(host);
     return NULL;
 }
 
 struct mqtt_client *mqtt_client_new(const struct mqtt_config *config,
-                                    const struct mqtt_sizes *sizes,
+                                    const struct mqtt_host *host_options,
                                     enum mqtt_error *error)
 {
+    static const struct mqtt_host all_default;
     enum mqtt_error ignored;
+    struct mqtt_config with_user;
+    char *text;
     struct host *host;
 
     if (!error)
@@ -300,7 +344,15 @@ struct mqtt_client *mqtt_client_new(const struct mqtt_config *config,
     *error = MQTT_ERR_ARGUMENT;
     if (!config)
         return NULL;
-    host = make(config, sizes, error);
+    if (!host_options)
+        host_options = &all_default;
+    *error = mqtt_servers_check(config, host_options);
+    if (*error)
+        return NULL;
+    with_user = *config;
+    *error = mqtt_servers_user(&with_user, &text);
+    host = *error ? NULL : make(&with_user, host_options, error);
+    free(text);
     return host ? &host->client : NULL;
 }
 
@@ -312,6 +364,36 @@ void mqtt_client_free(struct mqtt_client *client)
         return;
     mqtt_drive_end(&host->drive);
     mqtt_client_destroy(client);
-    mqtt_socket_end(host->transport);
+    mqtt_network_end(host->transport, &host->options);
+    mqtt_descriptor_close(&host->descriptor);
+    mqtt_waker_close(&host->waker);
     free(host);
+}
+
+/* ---- being waited for by others ------------------------------------------ */
+
+int mqtt_client_fd(struct mqtt_client *client)
+{
+    struct host *host = (struct host *)client;
+    enum mqtt_error error;
+
+    if (host->descriptor.descriptor >= 0)
+        return host->descriptor.descriptor;
+    if (host->drive.reactor_ != &host->poll.reactor)
+        return MQTT_ERR_ATTACHED;
+    error = mqtt_descriptor_open(&host->descriptor);
+    if (error)
+        return error;
+    mqtt_drive_attach(&host->drive, &host->descriptor.reactor);
+    return host->descriptor.descriptor;
+}
+
+enum mqtt_error mqtt_wake(struct mqtt_client *client)
+{
+    const struct host *host = (const struct host *)client;
+
+    if (host->waker.descriptor < 0)
+        return MQTT_ERR_STATE;
+    mqtt_waker_ring(&host->waker);
+    return MQTT_OK;
 }

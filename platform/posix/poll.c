@@ -1,7 +1,7 @@
-#include <mqttloop/posix.h>
+#include "clock.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <mqttloop/posix.h>
 #include <poll.h>
 
 static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
@@ -22,20 +22,6 @@ static mqtt_time now(struct mqtt_reactor *self)
 {
     (void)self;
     return mqtt_posix_now();
-}
-
-/* The clock is cut to whole milliseconds, so the wait reaches a little beyond
- * `until`: it never ends too early only to begin again. A longer wait than
- * poll(2) can is cut short, which is an empty turn. */
-static int timeout_until(mqtt_time until)
-{
-    mqtt_time at = mqtt_posix_now();
-
-    if (until == MQTT_NEVER)
-        return -1;
-    if (until <= at)
-        return 0;
-    return until - at < INT_MAX ? (int)(until - at) : INT_MAX;
 }
 
 static struct pollfd polled(int descriptor, unsigned mask)
@@ -88,7 +74,7 @@ static enum mqtt_error wait_until(struct mqtt_reactor *self, mqtt_time until)
 
     if (poller->alarm_ < until)
         until = poller->alarm_;
-    if (poll(entries, count, timeout_until(until)) < 0)
+    if (poll(entries, count, mqtt_posix_timeout(until)) < 0)
         return errno == EINTR ? MQTT_ERR_INTERRUPTED : MQTT_ERR_SYSTEM;
     for (nfds_t i = 0; i < count; i++) {
         ready = readiness(&entries[i], poller->masks_[slots[i]]);

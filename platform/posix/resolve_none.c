@@ -1,12 +1,11 @@
 /* A build without c-ares: no name has an address. */
 #include "resolve.h"
 
-void mqtt_resolver_start(struct mqtt_resolver *resolver, const char *name,
-                         uint16_t port, mqtt_time now)
+void mqtt_resolver_start(struct mqtt_resolver *resolver,
+                         const struct mqtt_question *question, mqtt_time now)
 {
-    (void)port;
     (void)now;
-    resolver->name = name;
+    resolver->question = *question;
     resolver->deadline = MQTT_NEVER;
 }
 
@@ -29,6 +28,12 @@ void mqtt_resolver_ready(struct mqtt_resolver *resolver, unsigned slot,
 void mqtt_resolver_cancel(struct mqtt_resolver *resolver)
 {
     (void)resolver;
+}
+
+bool mqtt_resolver_is_in_doubt(const struct mqtt_resolver *resolver)
+{
+    (void)resolver;
+    return false;
 }
 
 enum mqtt_error mqtt_resolver_error(const struct mqtt_resolver *resolver,

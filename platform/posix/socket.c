@@ -1,9 +1,23 @@
+#include "options.h"
 #include "socket.h"
 
 #include <errno.h>
 #include <mqttloop/posix.h>
 #include <stdio.h>
 #include <string.h>
+
+#define OPEN_TIMEOUT_MS 30000
+/* When name servers have not answered by then, the address that worked last
+ * for this name is tried. */
+#define RECALL_MS 2500
+
+static const struct mqtt_socket_options as_the_system_has_it;
+
+/* What of it all addresses together may take; the rest is for their name. */
+static mqtt_time share_of(mqtt_time open_timeout_ms)
+{
+    return open_timeout_ms * 4 / 5;
+}
 
 static struct mqtt_socket *of(struct mqtt_transport *transport)
 {
@@ -23,19 +37,34 @@ static void close_all(struct mqtt_socket *self)
 
 /* ---- failures ------------------------------------------------------------ */
 
+/* So much of an address or a name is told with a failure. */
+#define SUBJECT_SIZE 160
+
 static void fail(struct mqtt_socket *self, enum mqtt_error error,
                  const char *subject, const char *text)
 {
     self->state = MQTT_SOCKET_FAILED;
     self->error = error;
-    snprintf(self->detail, sizeof self->detail, "%s: %s", subject, text);
+    snprintf(self->detail, sizeof self->detail, "%.*s: %s", SUBJECT_SIZE,
+             subject, text);
+}
+
+static void fail_host(struct mqtt_socket *self, enum mqtt_error error,
+                      const char *text)
+{
+    char host[MQTT_HOST_SIZE];
+
+    snprintf(host, sizeof host, "%.*s", (int)self->host.size,
+             (const char *)self->host.data);
+    fail(self, error, host, text);
 }
 
 static void fail_at(struct mqtt_socket *self, size_t address, int error)
 {
-    char subject[sizeof(struct sockaddr_un) + 8];
+    char subject[sizeof(union mqtt_socket_name) + 8];
 
-    mqtt_address_write(&self->addresses.list[address], subject, sizeof subject);
+    mqtt_address_write(&self->addresses, &self->addresses.list[address],
+                       subject, sizeof subject);
     fail(self, MQTT_ERR_NETWORK, subject, strerror(error));
 }
 
@@ -44,11 +73,17 @@ static void fail_to_connect(struct mqtt_socket *self)
     const char *text;
     enum mqtt_error error;
 
-    if (self->addresses.count > 0) {
+    if (self->race.refused) {
+        fail(self, MQTT_ERR_NETWORK, self->race.refused,
+             strerror(self->race.error));
+    } else if (self->addresses.count > 0) {
         fail_at(self, self->race.failed, self->race.error);
+    } else if (self->addresses.left_out) {
+        fail_host(self, MQTT_ERR_NETWORK,
+                  "no address of the family that the options leave");
     } else {
         error = mqtt_resolver_error(&self->resolver, &text);
-        fail(self, error, self->resolver.name, text);
+        fail_host(self, error, text);
     }
 }
 
@@ -63,30 +98,139 @@ static enum mqtt_error error_of(struct mqtt_transport *transport,
 
 /* ---- to the connection --------------------------------------------------- */
 
-static void begin(struct mqtt_transport *transport,
-                  const struct mqtt_server *server, mqtt_time now)
+static bool is_for_layers(const struct mqtt_url *url)
 {
-    struct mqtt_socket *self = of(transport);
-    const char *text =
-        server->address && server->address[0] ? server->address : "\"\"";
+    return url->scheme == MQTT_SCHEME_MQTTS || url->scheme == MQTT_SCHEME_WS ||
+           url->scheme == MQTT_SCHEME_WSS;
+}
 
+/* Words for the server; not the whole URL, which may have a password. */
+static const char *subject_of(const struct mqtt_server *server)
+{
+    const char *text = server->address, *at = text ? strrchr(text, '@') : NULL;
+
+    if (!text || !text[0])
+        return "\"\"";
+    return at ? at + 1 : text;
+}
+
+/* Names are asked for services only when nobody has named a port. */
+static const char *service_of(const struct mqtt_socket *self,
+                              const struct mqtt_server *server,
+                              const struct mqtt_url *url)
+{
+    const char *host = url->host.data;
+
+    if (!self->options->srv || server->port || host[url->host.size] == ':')
+        return NULL;
+    switch (url->scheme) {
+    case MQTT_SCHEME_NONE:
+    case MQTT_SCHEME_MQTT:
+        return "_mqtt._tcp.";
+    case MQTT_SCHEME_MQTTS:
+        return "_secure-mqtt._tcp.";
+    default:
+        return NULL;
+    }
+}
+
+/* [FNV-1a] Tells names apart, for a hint of where to begin. */
+static uint64_t mark_of(struct mqtt_span host)
+{
+    const uint8_t *bytes = host.data;
+    uint64_t mark = 14695981039346656037u;
+
+    for (size_t i = 0; i < host.size; i++)
+        mark = (mark ^ bytes[i]) * 1099511628211u;
+    return mark;
+}
+
+static void look_up(struct mqtt_socket *self, const struct mqtt_server *server,
+                    const struct mqtt_url *url, mqtt_time now)
+{
+    struct mqtt_question question = {
+        .name = self->host,
+        .port = url->port,
+        .service = service_of(self, server, url),
+        .first_family = mqtt_race_first_family(&self->race),
+        .only_family = self->addresses.only_family,
+        .name_servers = self->options->name_servers,
+    };
+
+    mqtt_resolver_start(&self->resolver, &question, now);
+    self->doubt_is_over =
+        !self->race.last.family || self->last_host != mark_of(self->host);
+    if (!self->doubt_is_over)
+        self->recall_at = now + RECALL_MS;
+}
+
+static void find_addresses(struct mqtt_socket *self,
+                           const struct mqtt_server *server,
+                           const struct mqtt_url *url, mqtt_time now)
+{
+    self->host = url->host;
+    switch (mqtt_address_read(url, &self->addresses)) {
+    case MQTT_ADDRESS_LITERAL:
+        break;
+    case MQTT_ADDRESS_NAME:
+        look_up(self, server, url, now);
+        break;
+    case MQTT_ADDRESS_INVALID:
+        fail(self, MQTT_ERR_SERVER, subject_of(server),
+             "neither an address nor a host name nor unix:/path");
+    }
+}
+
+static void reset(struct mqtt_socket *self, mqtt_time now)
+{
     close_all(self);
     self->state = MQTT_SOCKET_AWAIT_CONNECT;
     self->error = MQTT_OK;
     self->detail[0] = 0;
-    self->addresses.count = 0;
+    self->recall_at = MQTT_NEVER;
+    self->doubt_is_over = true;
     mqtt_race_start(&self->race, now);
-    switch (mqtt_address_read(server, &self->addresses)) {
-    case MQTT_ADDRESS_LITERAL:
-        break;
-    case MQTT_ADDRESS_NAME:
-        mqtt_resolver_start(&self->resolver, text, mqtt_address_port(server),
-                            now);
-        break;
-    case MQTT_ADDRESS_INVALID:
-        fail(self, MQTT_ERR_SERVER, text,
-             "neither an address nor a host name nor unix:/path");
+}
+
+static void begin(struct mqtt_transport *transport,
+                  const struct mqtt_server *server, mqtt_time now)
+{
+    struct mqtt_socket *self = of(transport);
+    const char *refused;
+    struct mqtt_url url;
+    int family;
+
+    reset(self, now);
+    if (mqtt_url_read(server, &url)) {
+        fail(self, MQTT_ERR_SERVER, subject_of(server),
+             "no address of a server");
+    } else if (self->without_layers && is_for_layers(&url)) {
+        fail(self, MQTT_ERR_SERVER, subject_of(server),
+             "the client has neither TLS nor WebSocket");
+    } else if (!mqtt_options_family(self->options, &family, &refused)) {
+        fail(self, MQTT_ERR_NETWORK, subject_of(server), refused);
+    } else {
+        mqtt_addresses_clear(&self->addresses, family);
+        find_addresses(self, server, &url, now);
     }
+}
+
+/* Name servers do not answer, or make no sense: the server may be all the same
+ * where it was. */
+static void recall(struct mqtt_socket *self, enum mqtt_resolver_state *names,
+                   mqtt_time now)
+{
+    if (self->doubt_is_over || self->addresses.count > 0)
+        return;
+    if (*names == MQTT_RESOLVER_END
+            ? !mqtt_resolver_is_in_doubt(&self->resolver)
+            : now < self->recall_at)
+        return;
+    self->doubt_is_over = true;
+    self->recall_at = MQTT_NEVER;
+    mqtt_addresses_add(&self->addresses, &self->race.last);
+    if (*names == MQTT_RESOLVER_WAIT)
+        *names = MQTT_RESOLVER_BEGIN;
 }
 
 static void connect_on(struct mqtt_socket *self, mqtt_time now)
@@ -94,6 +238,7 @@ static void connect_on(struct mqtt_socket *self, mqtt_time now)
     enum mqtt_resolver_state names =
         mqtt_resolver_advance(&self->resolver, now);
 
+    recall(self, &names, now);
     if (names == MQTT_RESOLVER_WAIT)
         return;
     switch (mqtt_race_advance(&self->race, now)) {
@@ -101,6 +246,7 @@ static void connect_on(struct mqtt_socket *self, mqtt_time now)
         break;
     case MQTT_RACE_WON:
         mqtt_resolver_cancel(&self->resolver);
+        self->last_host = mark_of(self->host);
         self->state = MQTT_SOCKET_OPEN;
         break;
     case MQTT_RACE_LOST:
@@ -125,12 +271,13 @@ static enum mqtt_transport_state advance(struct mqtt_transport *transport,
 static mqtt_time deadline(struct mqtt_transport *transport)
 {
     const struct mqtt_socket *self = of(transport);
+    mqtt_time at;
 
     if (self->state != MQTT_SOCKET_AWAIT_CONNECT)
         return MQTT_NEVER;
-    return self->resolver.deadline < self->race.deadline
-               ? self->resolver.deadline
-               : self->race.deadline;
+    at = self->resolver.deadline < self->race.deadline ? self->resolver.deadline
+                                                       : self->race.deadline;
+    return self->recall_at < at ? self->recall_at : at;
 }
 
 static void ready(struct mqtt_transport *transport, unsigned slot,
@@ -138,7 +285,9 @@ static void ready(struct mqtt_transport *transport, unsigned slot,
 {
     struct mqtt_socket *self = of(transport);
 
-    if (slot >= MQTT_RESOLVER_SLOT)
+    if (slot == MQTT_WAKE_SLOT)
+        mqtt_waker_ready(self->waker);
+    else if (slot >= MQTT_RESOLVER_SLOT)
         mqtt_resolver_ready(&self->resolver, slot, mask);
     else
         mqtt_race_ready(&self->race, slot);
@@ -282,8 +431,37 @@ struct mqtt_transport *mqtt_socket_init(void *memory)
     self->resolver.deadline = MQTT_NEVER;
     self->race.watches = &self->watches;
     self->race.addresses = &self->addresses;
+    self->options = &as_the_system_has_it;
+    self->race.options = &as_the_system_has_it;
+    self->race.limit_ms = share_of(OPEN_TIMEOUT_MS);
     mqtt_race_start(&self->race, 0);
     return &self->transport;
+}
+
+void mqtt_socket_watch_waker(struct mqtt_transport *transport,
+                             const struct mqtt_waker *waker)
+{
+    struct mqtt_socket *self = of(transport);
+
+    self->waker = waker;
+    mqtt_watches_set(&self->watches, MQTT_WAKE_SLOT, waker->descriptor,
+                     MQTT_READ);
+}
+
+void mqtt_socket_configure(struct mqtt_transport *transport,
+                           const struct mqtt_socket_options *options,
+                           uint32_t open_timeout_ms)
+{
+    struct mqtt_socket *self = of(transport);
+
+    self->options = self->race.options = options;
+    if (open_timeout_ms)
+        self->race.limit_ms = share_of(open_timeout_ms);
+}
+
+void mqtt_socket_without_layers(struct mqtt_transport *transport)
+{
+    of(transport)->without_layers = true;
 }
 
 void mqtt_socket_end(struct mqtt_transport *transport)

@@ -72,7 +72,8 @@ static struct mqtt_client *open_connection(void)
     };
     struct mqtt_sizes sizes = {.outbox = options.qos ? 512 * 1024 : 0};
     enum mqtt_error error;
-    struct mqtt_client *client = mqtt_client_new(&config, &sizes, &error);
+    struct mqtt_client *client =
+        mqtt_client_new(&config, &(struct mqtt_host){.sizes = sizes}, &error);
 
     if (!client)
         bench_fail("mqtt_client_new: %s", mqtt_error_text(error));

@@ -5,99 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef WITH_LIBEV
-#include <mqttloop/libev.h>
-#endif
-
-/* ---- driven by mqtt_loop() ----------------------------------------------- */
-
-static void loop_begin(struct station *s)
-{
-    (void)s;
-}
-
-static void loop_turn(struct station *s, int timeout_ms)
-{
-    int result = mqtt_loop(s->client, timeout_ms);
-
-    assert_true(result >= 0 || result == MQTT_ERR_INTERRUPTED);
-}
-
-const struct driving driving_loop = {"mqtt_loop", loop_begin, loop_turn,
-                                     loop_begin};
-
-/* ---- driven by libev ----------------------------------------------------- */
-
-#ifdef WITH_LIBEV
-struct ev_driving {
-    struct ev_loop *loop;
-    struct mqtt_libev adapter;
-    ev_timer limit;
-};
-
-static void limit_rings(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)timer;
-    (void)events;
-    ev_break(loop, EVBREAK_ONE);
-}
-
-static void ev_begin(struct station *s)
-{
-    struct ev_driving *ev = calloc(1, sizeof(*ev));
-
-    assert_non_null(ev);
-    ev->loop = ev_loop_new(EVFLAG_AUTO);
-    assert_non_null(ev->loop);
-    ev_timer_init(&ev->limit, limit_rings, 0., 0.);
-    assert_int_equal(mqtt_libev_attach(&ev->adapter, ev->loop, s->client),
-                     MQTT_OK);
-    s->adapter = ev;
-}
-
-static void ev_turn(struct station *s, int timeout_ms)
-{
-    struct ev_driving *ev = s->adapter;
-
-    ev_now_update(ev->loop);
-    ev_timer_set(&ev->limit, timeout_ms / 1000., 0.);
-    ev_timer_start(ev->loop, &ev->limit);
-    ev_run(ev->loop, EVRUN_ONCE);
-    ev_timer_stop(ev->loop, &ev->limit);
-}
-
-static void ev_end(struct station *s)
-{
-    struct ev_driving *ev = s->adapter;
-
-    mqtt_libev_detach(&ev->adapter);
-    ev_loop_destroy(ev->loop);
-    free(ev);
-    s->adapter = NULL;
-}
-
-const struct driving driving_libev = {"libev", ev_begin, ev_turn, ev_end};
-#endif
-
 /* ---- ways ----------------------------------------------------------------- */
 
-static const struct driving *const drivings[] = {
-    &driving_loop,
-#ifdef WITH_LIBEV
-    &driving_libev,
-#endif
-};
-#define DRIVING_COUNT (sizeof(drivings) / sizeof(drivings[0]))
-
-static const struct way ways[] = {
-    {&driving_loop, "3.1.1", &mqtt_protocol_3_1_1},
-    {&driving_loop, "5.0", &mqtt_protocol_5_0},
-#ifdef WITH_LIBEV
-    {&driving_libev, "3.1.1", &mqtt_protocol_3_1_1},
-    {&driving_libev, "5.0", &mqtt_protocol_5_0},
-#endif
-};
-#define WAY_COUNT (sizeof(ways) / sizeof(ways[0]))
+static struct way way_of(size_t index)
+{
+    return index % 2
+               ? (struct way){drivings[index / 2], "5.0", &mqtt_protocol_5_0}
+               : (struct way){drivings[index / 2], "3.1.1",
+                              &mqtt_protocol_3_1_1};
+}
 
 bool speaks_5_0(const struct way *way)
 {
@@ -134,10 +50,13 @@ static void on_event(struct mqtt_client *client, const struct mqtt_event *event,
         s->server_disconnects++;
         s->server_disconnect_code = event->reason_code;
     }
+    s->woken += event->type == MQTT_EVENT_WOKEN;
     s->last = *event;
     if (event->type == MQTT_EVENT_DISCONNECTED)
         snprintf(s->detail, sizeof(s->detail), "%s",
                  event->detail ? event->detail : "");
+    if (s->inside)
+        s->inside(s, event);
 }
 
 /* NUL-terminated, to be freed. */
@@ -209,7 +128,10 @@ void station_open(struct station *s)
 
     s->server.address = s->address;
     s->config.servers = s->config.servers ? s->config.servers : &s->server;
-    s->client = mqtt_client_new(&s->config, &s->sizes, &error);
+    s->client = mqtt_client_new(
+        &s->config,
+        &(struct mqtt_host){.sizes = s->sizes, .wakeable = s->wakeable},
+        &error);
     if (!s->client)
         fail_msg("no client: %s", mqtt_error_text(error));
     s->driving->begin(s);
@@ -349,13 +271,18 @@ static bool runs_in(const struct CMUnitTest *test, const struct way *way,
 static int run_here(const char *const only[2],
                     const struct station_group *group)
 {
-    size_t most = group->count * WAY_COUNT, total = 0;
+    size_t way_count = 2 * driving_count();
+    size_t most = group->count * way_count, total = 0;
     struct CMUnitTest *all = calloc(most, sizeof(*all));
+    struct way *ways = calloc(way_count, sizeof(*ways));
     int failed;
 
-    for (size_t i = 0; all && i < most; i++) {
-        const struct CMUnitTest *test = &group->tests[i / WAY_COUNT];
-        const struct way *way = &ways[i % WAY_COUNT];
+    assert_true(all && ways);
+    for (size_t i = 0; i < way_count; i++)
+        ways[i] = way_of(i);
+    for (size_t i = 0; i < most; i++) {
+        const struct CMUnitTest *test = &group->tests[i / way_count];
+        const struct way *way = &ways[i % way_count];
 
         if (runs_in(test, way, only))
             all[total++] = in_way(test, way);
@@ -364,9 +291,10 @@ static int run_here(const char *const only[2],
                                      group->end);
     /* Else lost, when the leak checker ends a program that failed. */
     fflush(stdout);
-    for (size_t i = 0; all && i < total; i++)
+    for (size_t i = 0; i < total; i++)
         free((void *)(uintptr_t)all[i].name);
     free(all);
+    free(ways);
     return failed || !total;
 }
 
@@ -415,14 +343,15 @@ int station_run_group(const char *version, const char *driving,
                       const struct station_group *group)
 {
     const char *const only[2] = {version, driving};
-    struct child children[DRIVING_COUNT];
+    struct child children[MOST_DRIVINGS];
+    size_t count = driving_count();
     int failed = 0;
 
-    if (driving || DRIVING_COUNT == 1)
+    if (driving || count == 1)
         return run_here(only, group);
-    for (size_t i = 0; i < DRIVING_COUNT; i++)
+    for (size_t i = 0; i < count; i++)
         children[i] = fork_driving(version, drivings[i], group);
-    for (size_t i = 0; i < DRIVING_COUNT; i++)
+    for (size_t i = 0; i < count; i++)
         failed |= join(&children[i]);
     return failed;
 }

@@ -35,13 +35,21 @@ struct driving {
     void (*begin)(struct station *s);
     /* Let happen what happens within some milliseconds. */
     void (*turn)(struct station *s, int timeout_ms);
+    /* No loop any more; the client may be gone. */
     void (*end)(struct station *s);
+    /* The main loop, until stop(), which is called from inside of it. */
+    void (*run)(struct station *s);
+    void (*stop)(struct station *s);
 };
 
 extern const struct driving driving_loop;
 #ifdef WITH_LIBEV
 extern const struct driving driving_libev;
 #endif
+/* All that this program is run under; ends with NULL. */
+#define MOST_DRIVINGS 8
+extern const struct driving *const drivings[];
+size_t driving_count(void);
 
 /* What a test is run under. */
 struct way {
@@ -69,17 +77,21 @@ struct station {
     struct way way;
     const struct driving *driving; /* that of the way */
     void *adapter;                 /* of the driving */
+    bool stopped;                  /* of a driving that has no loop */
 
     /* to be changed between station_draft() and station_open() */
     struct mqtt_config config;
     struct mqtt_sizes sizes;
+    bool wakeable;
+    /* Called at the end of each event. */
+    void (*inside)(struct station *s, const struct mqtt_event *event);
     struct mqtt_server server;
     char address[96], identifier[32];
 
     /* what it was told */
     unsigned connected, disconnected, subscribed, unsubscribed, room;
     unsigned acknowledged, lost, forbidden, too_large;
-    unsigned refused, server_disconnects;
+    unsigned refused, server_disconnects, woken;
     bool session_present;
     uint8_t published_code; /* the last reason code of each */
     uint8_t server_disconnect_code;

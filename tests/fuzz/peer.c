@@ -110,6 +110,8 @@ static void lend_all(struct peer *p, unsigned options)
     }
     m->unsettled_count = 3;
     m->unsettled = lend(p, 3 * sizeof(*m->unsettled));
+    m->released_count = 2;
+    m->released = lend(p, 2 * sizeof(*m->released));
     if (!(options & PEER_ALIASES))
         return;
     m->alias_topic_count = 2;
@@ -160,7 +162,8 @@ static void configure(struct peer *p, unsigned options)
     }
 }
 
-void peer_begin(struct peer *p, unsigned options)
+enum mqtt_error peer_start(struct peer *p, unsigned options,
+                           struct mqtt_store *store)
 {
     static const char *const filters[PEER_NODES] = {"a/+", "#", "b"};
 
@@ -168,6 +171,7 @@ void peer_begin(struct peer *p, unsigned options)
     p->server.address = "127.0.0.1";
     p->now = 1000;
     configure(p, options);
+    p->config.store = store;
     lend_all(p, options);
     for (unsigned i = 0; i < PEER_NODES; i++) {
         p->nodes[i].topic_filter = mqtt_text(filters[i]);
@@ -175,14 +179,24 @@ void peer_begin(struct peer *p, unsigned options)
         p->nodes[i].context = p;
         p->nodes[i].identifier = p->five ? i : 0;
     }
-    require(mqtt_client_init(&p->client, sizeof(p->client), &p->config,
-                             &p->memory) == MQTT_OK);
+    return mqtt_client_init(&p->client, sizeof(p->client), &p->config,
+                            &p->memory);
+}
+
+void peer_begin(struct peer *p, unsigned options)
+{
+    require(peer_start(p, options, NULL) == MQTT_OK);
     mqtt_client_tick(&p->client, p->now);
 }
 
 void peer_end(struct peer *p)
 {
     mqtt_client_destroy(&p->client);
+    look_at_fences(p);
+}
+
+void peer_kill(struct peer *p)
+{
     look_at_fences(p);
 }
 
@@ -300,10 +314,19 @@ static void check_packet(struct peer *p, const struct peer_packet *packet)
 
 static void packet_sent(struct peer *p)
 {
+    struct peer_packet *to =
+        &p->sent[(p->first_sent + p->sent_count) % PEER_SENT];
+    size_t kept = p->have < PEER_HEAD ? p->have : PEER_HEAD;
+
     check_packet(p, &p->partial);
+    if (p->left)
+        p->left(p, &p->partial);
     require(p->sent_count < PEER_SENT);
-    p->sent[(p->first_sent + p->sent_count++) % PEER_SENT] = p->partial;
-    memset(&p->partial, 0, sizeof(p->partial));
+    p->sent_count++;
+    memcpy(to->bytes, p->partial.bytes, kept);
+    to->size = p->partial.size;
+    to->header = p->partial.header;
+    p->partial.size = p->partial.header = 0;
     p->have = 0;
 }
 
@@ -395,7 +418,7 @@ void peer_opened(struct peer *p)
         p->open = p->opened = true;
         p->finished = p->seen_connect = p->seen_disconnect = false;
         p->disconnect_code = 0;
-        memset(&p->partial, 0, sizeof(p->partial));
+        p->partial.size = p->partial.header = 0;
         p->have = 0;
         p->sent_count = 0;
     }
@@ -514,7 +537,7 @@ static void message_told(struct peer *p, const struct mqtt_message *message)
     require(message->payload_offset + message->payload.size <=
             message->payload_size);
     look_through(message->properties);
-    if (message->settle_handle && p->handle_count < 4)
+    if (message->settle_handle && p->handle_count < PEER_HANDLES)
         p->handles[p->handle_count++] = message->settle_handle;
     require(!message->settle_handle || p->config.settle);
 }
@@ -563,6 +586,12 @@ static void check_event(struct peer *p, const struct mqtt_event *event)
         break;
     case MQTT_EVENT_AUTHENTICATION:
         require(p->five && p->opened);
+        break;
+    case MQTT_EVENT_STORED:
+        require(p->config.store && event->packet_identifier);
+        break;
+    case MQTT_EVENT_STORE_FAILED:
+        require(p->config.store && event->error);
         break;
     default:
         never("an event of no known type");

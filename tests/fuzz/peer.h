@@ -11,13 +11,15 @@
 #include "fuzz.h"
 
 #include <mqttloop/client.h>
+#include <mqttloop/store.h>
 #include <mqttloop/stream.h>
 
 enum {
     PEER_SLOTS = 4,
     PEER_NODES = 3,
+    PEER_HANDLES = 32,
     PEER_SENT = 256,  /* packets that wait to be looked at */
-    PEER_HEAD = 48,   /* bytes that are kept of each */
+    PEER_HEAD = 272,  /* bytes that are kept of each */
     PEER_ARENA = 4096 /* memory that is lent, with its fences */
 };
 
@@ -54,8 +56,11 @@ struct peer {
     mqtt_time now, retry_at;
     bool five;
 
-    /* Called for every event, after it was checked. */
+    /* Called for every event, after it was checked, and for every packet that
+     * leaves. May be NULL. */
     void (*told)(struct peer *p, const struct mqtt_event *event);
+    void (*left)(struct peer *p, const struct peer_packet *packet);
+    void *context; /* of these two */
 
     /* What was lent has fences. */
     struct {
@@ -81,7 +86,7 @@ struct peer {
     bool registered[PEER_NODES], leaving[PEER_NODES];
     struct mqtt_source sources[PEER_SLOTS];
     uint16_t source_of[PEER_SLOTS];
-    uint32_t handles[4];
+    uint32_t handles[PEER_HANDLES];
     unsigned handle_count;
 
     /* Not cleared. */
@@ -91,8 +96,13 @@ struct peer {
 
 /* A client as `options` say, stopped. */
 void peer_begin(struct peer *p, unsigned options);
+/* The same with a store, or NULL: what mqtt_client_init() says. */
+enum mqtt_error peer_start(struct peer *p, unsigned options,
+                           struct mqtt_store *store);
 /* Destroy it, and look at the fences. */
 void peer_end(struct peer *p);
+/* Its process has ended: as peer_end(), but nobody destroys it. */
+void peer_kill(struct peer *p);
 
 /* ---- requests; an accepted publish is kept in mind ------------------------- */
 

@@ -5,6 +5,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
+from needs import NEEDS, needs_of
 from report import Report, Skip, run
 
 WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow',
@@ -21,11 +22,11 @@ def compile_only(compiler, flags, suffix, headers):
         run(*compiler, *flags, *WARNINGS, '-fsyntax-only', source)
 
 
-def present(compiler, headers):
+def present(compiler, headers, flags=()):
     """Skip when one of the headers of other projects is not installed."""
     for name in headers:
         try:
-            compile_only(compiler, [], '.c', [name])
+            compile_only(compiler, flags, '.c', [name])
         except Exception as why:
             raise Skip(f'<{name}> is not installed') from why
 
@@ -43,6 +44,20 @@ def main():
     if arguments.cpp:
         languages.append(('C++17', arguments.cpp, '-std=c++17', '.cpp'))
     report = Report()
+    theirs = {name: needs_of(name) for name in NEEDS}
+    # Those whose needs are met, for the cases of all together.
+    met = list(ours)
+    for name, (header, more) in theirs.items():
+        try:
+            present(arguments.c, [header], more)
+        except Skip:
+            met.remove(name)
+
+    def alone(compiler, flags, suffix, header):
+        needed, more = needs_of(header)
+        if needed:
+            present(arguments.c, [needed], more)
+        compile_only(compiler, flags + more, suffix, [header])
 
     def beside(compiler, flags, suffix, headers):
         present(arguments.c, THEIRS)
@@ -50,13 +65,14 @@ def main():
 
     for language, compiler, standard, suffix in languages:
         flags = [standard, '-I', str(arguments.include)]
+        everything = [word for _, more in theirs.values() for word in more]
         for header in ours:
-            report.case(f'{header} alone as {language}', compile_only,
-                        compiler, flags, suffix, [header])
+            report.case(f'{header} alone as {language}', alone,
+                        compiler, flags, suffix, header)
         report.case(f'all, then {", ".join(THEIRS)} as {language}', beside,
-                    compiler, flags, suffix, ours + THEIRS)
+                    compiler, flags + everything, suffix, met + THEIRS)
         report.case(f'{", ".join(THEIRS)}, then all as {language}', beside,
-                    compiler, flags, suffix, THEIRS + ours)
+                    compiler, flags + everything, suffix, THEIRS + met)
     if not arguments.cpp:
         def no_compiler():
             raise Skip('no C++ compiler is installed')

@@ -294,7 +294,8 @@ static void meet(const struct behaviour *b, bool five)
     configure(&config, &to, b, five);
     if (b->configure)
         b->configure(&config, &sizes);
-    w.client = mqtt_client_new(&config, &sizes, NULL);
+    w.client =
+        mqtt_client_new(&config, &(struct mqtt_host){.sizes = sizes}, NULL);
     assert_non_null(w.client);
     before = allocated();
     suffer(&w, &server);

@@ -20,10 +20,13 @@ add_executable(host "@HERE@/consumer.c")
 target_link_libraries(host PRIVATE mqttloop::mqttloop)
 add_executable(core "@HERE@/consumer_core.c")
 target_link_libraries(core PRIVATE mqttloop::core)
-if(TARGET mqttloop::libev)
-    add_executable(libev "@HERE@/consumer_libev.c")
-    target_link_libraries(libev PRIVATE mqttloop::libev)
-endif()
+foreach(companion libev libuv glib sd-event openssl websocket)
+    if(TARGET mqttloop::${companion})
+        string(REPLACE "-" "_" source ${companion})
+        add_executable(${companion} "@HERE@/consumer_${source}.c")
+        target_link_libraries(${companion} PRIVATE mqttloop::${companion})
+    endif()
+endforeach()
 '''
 
 MESON_PROJECT = '''
@@ -34,6 +37,9 @@ core = dependency('mqttloop-core', fallback: 'mqttloop')
 executable('host', 'consumer.c', dependencies: host)
 executable('core', 'consumer_core.c', dependencies: core)
 '''
+
+
+COMPANIONS = ['libev', 'libuv', 'glib', 'sd-event', 'openssl', 'websocket']
 
 
 class Place:
@@ -92,8 +98,9 @@ def installs(place):
 
 def by_pkg_config(place, package, source, static):
     """Compile and link as a Makefile would."""
-    if package == 'mqttloop-libev' and not list(place.prefix.rglob('libev.h')):
-        raise Skip('libev is not installed, so its adapter was not built')
+    name = package.removeprefix('mqttloop-')
+    if name in COMPANIONS and not list(place.prefix.rglob(f'{name}.h')):
+        raise Skip(f'{name} is not installed, so {package} was not built')
     said = place.run('pkg-config', '--cflags', package)
     compiling = shlex.split(said)
     linking = shlex.split(place.run('pkg-config', '--libs',
@@ -129,7 +136,7 @@ def by_cmake(place):
         text.replace('@VERSION@', place.version))
     configure_by_cmake(place, source)
     place.run('cmake', '--build', source / 'build')
-    programs = [source / 'build' / name for name in ('host', 'core', 'libev')]
+    programs = [source / 'build' / name for name in ('host', 'core', *COMPANIONS)]
     for program in programs:
         if program.exists():
             place.answers(program)
@@ -173,7 +180,8 @@ def under_musl(place):
     """Core and posix with another libc, and without c-ares."""
     if not shutil.which('musl-gcc'):
         raise Skip('musl-gcc is not installed')
-    build = place.build('musl', '-Dcares=disabled', '-Dlibev=disabled',
+    build = place.build('musl', '-Dcares=disabled',
+                        *(f'-D{name}=disabled' for name in COMPANIONS),
                         '-Ddefault_library=static', CC='musl-gcc')
     program = place.folder / 'under-musl'
     place.run('musl-gcc', *WARNINGS, '-static', '-I', place.source / 'include',
@@ -191,8 +199,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder, arguments)
         report.case('installs into a prefix', installs, place)
-        for package, source in (('mqttloop', 'consumer.c'),
-                                ('mqttloop-libev', 'consumer_libev.c')):
+        companions = [(f'mqttloop-{name}', f'consumer_{name.replace("-", "_")}.c')
+                 for name in COMPANIONS]
+        for package, source in [('mqttloop', 'consumer.c'), *companions]:
             for static in (False, True):
                 report.case(f'{package} by pkg-config, '
                             + ('static' if static else 'shared'),

@@ -24,8 +24,12 @@ static bool known(const struct player *p, const struct expected *e)
     return e->qos == 2 && e->delivery && e->delivery->given == p->incarnation;
 }
 
+/* A handle has the packet identifier in its lower half, which tells one from
+ * another of the same contents. */
 static bool same(const struct expected *e, const struct mqtt_message *m)
 {
+    if (m->settle_handle && (m->settle_handle & 0xFFFF) != e->identifier)
+        return false;
     return bytes_equal(e->topic, bytes_of(m->topic_name)) &&
            e->payload.size == m->payload_size && e->qos == m->qos &&
            e->retain == m->retain && e->dup == m->dup &&
@@ -41,6 +45,12 @@ static bool uncertain(const struct player *p, const struct expected *e)
                            (e->qos == 2 && p->told_epoch != p->epoch));
 }
 
+/* Two that are the same differ in what the handle begins with. */
+static bool is_another(const struct expected *e, const struct mqtt_message *m)
+{
+    return m->settle_handle && (m->settle_handle & 0xFFFF) != e->identifier;
+}
+
 /* The next one that has to be told of. */
 static struct expected *next_expected(struct player *p)
 {
@@ -53,10 +63,14 @@ static struct expected *next_expected(struct player *p)
     return e;
 }
 
-static void given(struct player *p, const struct expected *e)
+static void given(struct player *p, const struct expected *e, bool by_call)
 {
     if (e->qos == 2 && e->delivery)
         e->delivery->given = p->incarnation;
+    if (e->qos == 2 && !by_call)
+        persist_effect(p, e->delivery);
+    if (e->delivery)
+        e->delivery->settled = false; /* or not yet, this time */
     p->expected_begin++;
     p->part_offset = 0;
     p->world->seen_messages++;
@@ -96,7 +110,9 @@ static void add_handle(struct player *p, const struct mqtt_message *m,
     if (p->config.settle != MQTT_SETTLE_BY_CALL || !m->qos)
         violation(p, "a handle that nobody asked for");
     if (p->handle_count == HANDLES) { /* the oldest one can wait no more */
-        mqtt_settle(&p->client, p->handles[0].handle, 0);
+        if (!mqtt_settle(&p->client, p->handles[0].handle, 0) &&
+            p->handles[0].qos == 2)
+            persist_effect(p, p->handles[0].delivery);
         memmove(p->handles, p->handles + 1,
                 (HANDLES - 1) * sizeof(p->handles[0]));
         p->handle_count--;
@@ -110,7 +126,7 @@ void application_message(struct player *p, const struct mqtt_message *m)
 {
     struct expected *e = next_expected(p);
 
-    while (e && uncertain(p, e) && !same(e, m)) {
+    while (e && uncertain(p, e) && (!same(e, m) || is_another(e, m))) {
         p->expected_begin++;
         e = next_expected(p);
     }
@@ -125,11 +141,13 @@ void application_message(struct player *p, const struct mqtt_message *m)
         return;
     }
     p->refusable = e;
+    nasty_check_quota(p, e);
     check_part(p, e, m);
     if (p->part_pending)
         return;
     add_handle(p, m, e);
-    given(p, e);
+    given(p, e, m->settle_handle != 0);
+    persist_point(p);
 }
 
 static void message_too_large(struct player *p, const struct mqtt_event *event)
@@ -145,7 +163,9 @@ static void message_too_large(struct player *p, const struct mqtt_event *event)
         violation(p, "a message too large that was not sent");
         return;
     }
-    given(p, e);
+    given(p, e, e->qos == 2 && p->tap_five);
+    if (e->delivery && p->tap_five) /* refused: it may come again */
+        e->delivery->given = UINT32_MAX;
 }
 
 /* -- to whom a message is given ---------------------------------------------------------- */
@@ -260,6 +280,8 @@ static void subscribed(struct player *p, const struct mqtt_event *event)
     if (!n)
         return;
     n->answers++;
+    n->refused = event->error || event->reason_code & 0x80;
+    n->code = event->reason_code;
     if (!n->registered)
         violation(p, "an answer to a subscription that is none");
     else if (n->answers > n->allowed)
@@ -280,6 +302,7 @@ static void unsubscribed(struct player *p, const struct mqtt_event *event)
     if (!n->registered || !n->leaving)
         violation(p, "the end of a subscription that nobody ended");
     n->registered = n->leaving = false;
+    p->left_over = p->left_over || event->error || event->reason_code & 0x80;
 }
 
 /* Each may be answered once more: it is asked for again. */
@@ -296,7 +319,9 @@ static void connected(struct player *p, const struct mqtt_event *event)
     if (p->connected)
         violation(p, "connected twice");
     p->connected = true;
+    p->gave_up = false;
     p->connected_link = p->wire.number;
+    p->connected_at = p->client.now_;
     if (p->wire.link && p->wire.link->session &&
         p->wire.link->resumed != event->session_present)
         violation(p, "session present is not what the server said");
@@ -320,9 +345,12 @@ static bool lawful(const struct player *p, enum mqtt_error error)
     case MQTT_ERR_ANNOUNCED:
     case MQTT_ERR_ALIAS_MEMORY:
         return true;
+    case MQTT_ERR_STORE:
+        return p->disk.used;
     case MQTT_ERR_RECEIVED_FULL:
-        return !p->tap_five || !p->memory.received_count ||
-               p->told_epoch != p->epoch;
+        return !p->tap_five || !p->memory.received_count || p->overrun;
+    case MQTT_ERR_RECEIVE_MAXIMUM:
+        return p->overrun && !p->config.tolerate_overrun;
     case MQTT_ERR_PACKET_TOO_LARGE:
         return p->tap_five && p->config.large; /* the head of it */
     default:
@@ -332,19 +360,22 @@ static bool lawful(const struct player *p, enum mqtt_error error)
 
 static void disconnected(struct player *p, const struct mqtt_event *event)
 {
+    rules_disconnected(p, event);
     if (event->error && !lawful(p, event->error))
         violation(p, "disconnected: %s", mqtt_error_text(event->error));
+    if (event->error == MQTT_ERR_RECEIVE_MAXIMUM && p->tap_disconnect &&
+        p->tap_code != 0x93)
+        violation(p, "an overrun was answered with %02x", p->tap_code);
     if (p->connected && event->error == MQTT_ERR_REFUSED)
         violation(p, "refused, and was connected");
     if (event->error == MQTT_ERR_PINGRESP_TIMEOUT && !p->late &&
         p->begun_calm && !p->wire_was_slow)
         violation(p, "a live link was taken for dead");
     if (p->connected && p->ends_session) {
+        p->gave_up = true;
         ledger_session_lost(p);
         p->lost_check = !p->end_unsure;
     }
-    if (event->error == MQTT_ERR_RECEIVED_FULL && p->told_epoch != p->epoch)
-        server_lose_session(&p->world->server, p->index); /* or for ever */
     p->connected = false;
     p->end_unsure = p->end_unsure && event->retry_at != MQTT_NEVER;
     p->part_offset = 0;
@@ -379,6 +410,7 @@ void application_event(struct player *p, const struct mqtt_event *event)
         message_too_large(p, event);
         break;
     case MQTT_EVENT_PUBLISHED:
+        persist_told_end(p, event);
         ledger_published(p, event);
         break;
     case MQTT_EVENT_SUBSCRIBED:
@@ -395,9 +427,16 @@ void application_event(struct player *p, const struct mqtt_event *event)
     case MQTT_EVENT_AUTHENTICATION:
         authentication(p, event);
         break;
+    case MQTT_EVENT_STORED:
+        persist_told_stored(p, event->packet_identifier);
+        break;
+    case MQTT_EVENT_STORE_FAILED:
+        persist_told_failed(p, event->error);
+        break;
     default:
         break;
     }
+    persist_point(p);
 }
 
 void application_on_event(struct mqtt_client *client,
@@ -439,5 +478,7 @@ bool application_at_rest(const struct player *p, const char **why)
             if (p->nodes[i].registered &&
                 (p->nodes[i].leaving || !p->nodes[i].answers))
                 *why = "a subscription waits for its answer";
+    if (!*why && !rules_subscriptions(p))
+        *why = "the server has other subscriptions";
     return !*why;
 }

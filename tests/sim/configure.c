@@ -109,18 +109,22 @@ static void lend_memory(struct player *p, struct dice *dice)
     memset(m, 0, sizeof(*m));
     p->pool_count = 0;
     lend_outgoing(p, dice);
+    /* Without a limit that was announced, CONNACK has to fit. */
     if (p->five &&
-        (p->authenticates || !p->config.connect.client_identifier.size))
+        (p->authenticates || !p->config.connect.client_identifier.size ||
+         p->config.large))
         input = 128;
-    if (p->five && p->config.large) /* the head has to fit */
-        input = 512;
     m->input_size = input + any_size(dice, one_in(dice, 3) ? 30000 : 400);
     m->input = lend(p, m->input_size);
     lend_received(p, dice);
-    if (p->config.settle == MQTT_SETTLE_BY_CALL) {
+    if (p->config.settle == MQTT_SETTLE_BY_CALL || p->disk.used) {
         m->unsettled_count = any_size(dice, 32);
         m->unsettled =
             lend(p, m->unsettled_count * sizeof(struct mqtt_unsettled));
+    }
+    if (p->disk.used) {
+        m->released_count = any_size(dice, 8);
+        m->released = lend(p, m->released_count * sizeof(uint16_t));
     }
     if (p->five)
         lend_aliases(p, dice);
@@ -136,7 +140,9 @@ static uint32_t random_bits(void *context)
 {
     struct player *p = context;
 
-    return (uint32_t)(dice_next(&p->dice) >> 32);
+    p->drew = true;
+    p->drawn = dice_next(&p->dice) >> 32;
+    return (uint32_t)p->drawn;
 }
 
 static enum mqtt_error before_connect(void *context,
@@ -158,14 +164,16 @@ static enum mqtt_pace pace(void *context, enum mqtt_error error, uint8_t code)
 
     (void)error;
     (void)code;
-    return p->world->calm ? MQTT_PACE_NORMAL
-                          : (enum mqtt_pace)roll(&p->dice, 3);
+    p->pace_said =
+        p->world->calm ? MQTT_PACE_NORMAL : (enum mqtt_pace)roll(&p->dice, 3);
+    return p->pace_said;
 }
 
 static void log_hook(void *context, const struct mqtt_log *log)
 {
     struct player *p = context;
 
+    p->state_since = p->world->now;
     if (log->from == log->to)
         violation(p, "a change from a state to itself");
     if (p->world->tracing)
@@ -325,6 +333,7 @@ static void draw_choices(struct player *p, struct dice *dice)
         one_in(dice, 3) ? MQTT_SETTLE_BY_CALL : MQTT_SETTLE_AFTER_CALLBACK;
     c->large = one_in(dice, 2) ? &mqtt_large_parts : NULL;
     c->republish_lost = one_in(dice, 3);
+    c->tolerate_overrun = one_in(dice, 3);
 }
 
 static void draw_hooks(struct player *p, struct dice *dice)
@@ -365,16 +374,17 @@ void player_configure(struct player *p, struct dice *dice)
     p->config.servers = p->servers;
     p->config.server_count = between(dice, 1, 2);
     p->control_least = 0;
+    p->config.store = p->disk.used ? &p->disk.store : NULL;
     lend_memory(p, dice);
 }
 
 /* -- making one ------------------------------------------------------------------------------- */
 
 /* A client whose memory was that of another one has nothing of its session,
- * until it has a store. */
+ * unless it has a store. */
 static void choose_session(struct player *p)
 {
-    if (p->incarnation > 1)
+    if (p->incarnation && !p->disk.used)
         p->config.session = MQTT_SESSION_NEW;
 }
 
@@ -384,12 +394,19 @@ static enum mqtt_error initialise(struct player *p)
                             &p->memory);
 }
 
+/* What is lent has no content yet. */
+static void soil_memory(struct player *p)
+{
+    for (unsigned i = 0; p->disk.used && i < p->pool_count; i++)
+        memset(p->pools[i].bytes, 0xA5, p->pools[i].size);
+}
+
 bool player_make(struct player *p)
 {
     enum mqtt_error error;
 
-    p->incarnation++;
     choose_session(p);
+    soil_memory(p);
     if (p->memory.received_bits)
         memset(p->memory.received_bits, 0, 8192);
     error = initialise(p);
@@ -401,14 +418,27 @@ bool player_make(struct player *p)
             store_take(&p->world->store, p->memory.control_size);
         error = initialise(p);
     }
+    if (error && persist_is_shut(p)) {
+        p->make_at = p->world->now + any_size(&p->dice, 10000);
+        return false;
+    }
     if (error) {
         violation(p, "init: %s", mqtt_error_text(error));
         return false;
     }
+    p->incarnation++;
     mqtt_client_set_driver(&p->client, p, requested, clock_now);
     mqtt_client_tick(&p->client, p->world->now);
     p->made = true;
+    if (p->disk.used)
+        persist_process_begins(p);
     p->leaving = p->connected = p->room_due = p->answer_auth = false;
+    p->drew = false;
+    /* An earlier process may have subscribed to something else. */
+    p->left_over = p->disk.used && p->incarnation > 1;
+    p->tries_least = p->tries_most = 0;
+    p->wipes =
+        p->config.session == MQTT_SESSION_NEW || p->config.connect.clean_start;
     p->deadline = NEVER;
     p->connect_at = p->world->now;
     p->blocked_since = NEVER;
@@ -416,15 +446,40 @@ bool player_make(struct player *p)
     return true;
 }
 
-static void forget_nodes(struct player *p)
+static void forget_nodes(struct player *p, bool released)
 {
     for (unsigned i = 0; i < NODES; i++) {
         struct node *n = &p->nodes[i];
 
-        if (n->registered && n->subscription.state_)
+        if (released && n->registered && n->subscription.state_)
             violation(p, "a subscription is held after the end");
         memset(n, 0, sizeof(*n));
     }
+}
+
+/* Of its process nothing is left but what is durable. */
+static void forget(struct player *p)
+{
+    wire_close(p);
+    ledger_connection_ends(p);
+    if (p->disk.used)
+        persist_process_ended(p);
+    else
+        ledger_forget(p);
+    p->ended_before = p->disk.used && (p->ended_before || p->ends_session);
+    p->made = p->connected = false;
+    p->destroyed = true;
+    p->handle_count = 0;
+    p->callback_deed_count = 0;
+    p->in_callback = p->part_pending = p->lost_check = false;
+    p->part_offset = 0;
+    p->refusable = NULL;
+    p->expected_begin = p->expected_end = 0;
+    p->expected_link = 0;
+    p->twins = p->ends_session = p->end_unsure = false;
+    p->deadline = p->blocked_since = NEVER;
+    p->make_at = p->world->now + any_size(&p->dice, 10000);
+    memset(&p->client, 0xEE, sizeof(p->client));
 }
 
 void player_destroy(struct player *p)
@@ -433,22 +488,23 @@ void player_destroy(struct player *p)
         return;
     say(p, "* destroyed");
     mqtt_client_destroy(&p->client);
+    if (p->disk.open) /* the store may still tell */
+        mqtt_client_committed(&p->client, MQTT_OK);
     pools_check(p);
-    ledger_forget(p);
-    forget_nodes(p);
-    wire_close(p);
-    row_clear(&p->tap);
-    p->made = p->connected = false;
-    p->destroyed = true;
-    p->handle_count = 0;
-    p->callback_deed_count = 0;
-    p->part_pending = false;
-    p->part_offset = 0;
-    p->refusable = NULL;
-    p->expected_begin = p->expected_end = 0;
-    p->expected_link = 0;
-    p->twins = p->ended_before = p->ends_session = false;
-    p->request_identifier = 0;
-    p->make_at = p->world->now + any_size(&p->dice, 10000);
-    memset(&p->client, 0xEE, sizeof(p->client));
+    forget_nodes(p, true);
+    forget(p);
+}
+
+/* It may be killed while it is made. */
+void player_die(struct player *p)
+{
+    say(p, "* killed");
+    pools_check(p);
+    forget_nodes(p, false);
+    if (p->made)
+        forget(p);
+    else
+        p->make_at = p->world->now + any_size(&p->dice, 10000);
+    if (one_in(&p->dice, 8) && !p->world->calm)
+        p->make_at += any_size(&p->dice, p->world->leap_ms);
 }

@@ -185,9 +185,10 @@ static void restart(struct world *w, bool keep)
 }
 
 const char *const fault_names[FAULT_KINDS] = {
-    "cut",        "reset",   "stall",   "tiny",    "hole",
-    "no-connect", "end",     "restart", "amnesia", "forget",
-    "refuse",     "manners", "publish", "leap",    "stray"};
+    "cut",     "reset",   "stall",   "tiny",    "hole",   "no-connect",
+    "end",     "restart", "amnesia", "forget",  "refuse", "manners",
+    "publish", "leap",    "stray",   "kill",    "slow",   "fail",
+    "full",    "shut",    "unknown", "overrun", "around"};
 
 void fault_run(struct world *w, const struct deed *deed)
 {
@@ -241,6 +242,22 @@ void fault_run(struct world *w, const struct deed *deed)
         break;
     case FAULT_STRAY:
         stray(p, &dice);
+        break;
+    case FAULT_KILL:
+    case FAULT_SLOW:
+    case FAULT_FAIL:
+    case FAULT_FULL:
+    case FAULT_SHUT:
+        persist_fault(p, deed->kind, &dice);
+        break;
+    case FAULT_UNKNOWN:
+        nasty_unknown(p, &dice);
+        break;
+    case FAULT_OVERRUN:
+        nasty_overrun(p, &dice);
+        break;
+    case FAULT_AROUND:
+        nasty_around(p, &dice);
         break;
     case FAULT_KINDS:
         break;

@@ -224,10 +224,18 @@ static void answered(void *context, const struct link *link,
     struct player *p = &world->players[link->client];
     struct publication *m;
 
-    if (link != p->wire.link || answer->type == SUBACK ||
-        answer->type == UNSUBACK || answer->type == PINGRESP ||
+    if (link != p->wire.link || answer->type == PINGRESP ||
         answer->type == CONNACK)
         return;
+    p->answered_here = true;
+    if (answer->type == SUBACK || answer->type == UNSUBACK) {
+        /* Free, as soon as this arrives. A fast answer is on its way before
+         * the request is told of here. */
+        if (p->request_identifier != answer->identifier)
+            p->request_answered = answer->identifier;
+        p->request_identifier = 0;
+        return;
+    }
     m = find(p, answer->identifier);
     if (!m)
         return;
@@ -317,9 +325,10 @@ const struct server_hooks ledger_hooks = {.violation = server_violated,
 
 static void check_lost(struct player *p, const struct publication *m)
 {
-    if (m->sent == SENT_NOT)
+    if (m->sent == SENT_NOT && !m->anew && !m->restored)
         violation(p, "publication %u is lost and was not sent", m->index);
-    else if (m->epoch == p->epoch && !p->ends_session && !p->ended_before)
+    else if (!m->anew && m->epoch == p->epoch && !p->ends_session &&
+             !p->ended_before)
         violation(p, "publication %u is lost and the session is not", m->index);
 }
 
@@ -362,12 +371,13 @@ static void check_outcome(struct player *p, const struct publication *m,
             violation(p, "publication %u: unknown, never sent", m->index);
         break;
     case MQTT_OUTCOME_EXPIRED:
-        if ((m->sent == SENT_YES && !may_be_anew(p)) ||
-            (m->expires_at > p->world->now && !p->config.fallback))
+        if ((m->sent == SENT_YES && !may_be_anew(p)) || m->ever_sent ||
+            (m->expires_at > p->world->now && !p->config.fallback &&
+             !m->restored))
             violation(p, "publication %u expired too early", m->index);
         break;
     case MQTT_OUTCOME_FORBIDDEN:
-        if (m->sent == SENT_YES || !event->error)
+        if (m->sent == SENT_YES || m->ever_sent || !event->error)
             violation(p, "publication %u: forbidden, and sent", m->index);
         break;
     case MQTT_OUTCOME_SOURCE:
@@ -401,10 +411,12 @@ void ledger_published(struct player *p, const struct mqtt_event *event)
 void ledger_connection_begins(struct player *p)
 {
     row_clear(&p->tap);
-    p->tap_connect = p->tap_disconnect = false;
+    p->tap_connect = p->tap_disconnect = p->overrun = false;
+    p->answered_here = false;
     p->last_order = 0;
     p->request_identifier = 0;
     p->expected_begin = p->expected_end = 0;
+    p->request_answered = 0;
     p->expected_link = p->wire.number;
     p->wire_was_slow = false;
     p->begun_calm = p->world->calm;
@@ -457,6 +469,7 @@ void ledger_session_lost(struct player *p)
         /* PUBREC may have come, or it was given up: then it is over. */
         m->sent = m->qos == 2 ? SENT_PERHAPS : SENT_NOT;
         m->acked = false;
+        m->anew = true;
     }
 }
 
@@ -527,6 +540,7 @@ static void publish_left(struct player *p, const struct packet *packet)
         violation(p, "publication %u after PUBREL", m->index);
     check_dup(p, packet, m);
     m->sent = SENT_YES;
+    m->ever_sent = true;
     m->epoch = p->epoch;
     m->link = p->wire.number;
 }
@@ -549,7 +563,9 @@ static void request_left(struct player *p, const struct packet *packet)
     if (p->by_identifier[packet->identifier])
         violation(p, "a request with identifier %u, which is in use",
                   packet->identifier);
-    p->request_identifier = packet->identifier;
+    if (packet->identifier != p->request_answered)
+        p->request_identifier = packet->identifier;
+    p->request_answered = 0;
 }
 
 static void trace_left(struct player *p, const struct packet *packet)
@@ -585,9 +601,14 @@ static void left(struct player *p, const uint8_t *bytes, uint32_t size)
         violation(p, "CONNECT is not the first packet, or came twice");
     if (p->tap_disconnect)
         violation(p, "a packet after DISCONNECT");
+    persist_left(p, &packet);
     switch (packet.type) {
     case CONNECT:
         p->tap_connect = true;
+        p->tap_receive =
+            (uint16_t)(has(&packet.properties, RECEIVE_MAXIMUM)
+                           ? packet.properties.number[RECEIVE_MAXIMUM]
+                           : UINT16_MAX);
         p->tap_level = packet.level;
         p->tap_five = packet.level == 5;
         break;
@@ -603,6 +624,7 @@ static void left(struct player *p, const uint8_t *bytes, uint32_t size)
         break;
     case DISCONNECT:
         p->tap_disconnect = true;
+        p->tap_code = packet.code;
         break;
     default:
         break;
@@ -646,6 +668,7 @@ void ledger_scan(struct player *p)
     struct mqtt_outstanding it = {0};
     uint32_t count = 0;
 
+    rules_states(p);
     if (p->open_count > 8 && !one_in(&p->dice, 8))
         return;
     while (mqtt_client_next_outstanding(&p->client, &it)) {

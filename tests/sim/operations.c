@@ -327,6 +327,10 @@ static void check_settled(struct player *p, const struct handle *h,
         violation(p, "settle: %s", mqtt_error_text(error));
     else if (h->settled && !error)
         violation(p, "settle: twice");
+    else if (!error && h->qos == 1 && !here)
+        violation(p, "settle: a handle of an earlier connection");
+    else if (!error && h->epoch < p->told_epoch)
+        violation(p, "settle: a handle of an earlier session");
     else if (!h->settled && good && error && !p->ends_session &&
              !p->ended_before)
         violation(p, "settle: a good handle, QoS %u", h->qos);
@@ -341,8 +345,14 @@ static void settle(struct player *p, unsigned i, uint8_t code)
     if (p->world->tracing)
         say(p, "* settle %u of q%u: %d", h->handle, h->qos, error);
     check_settled(p, h, error);
+    if (!error && h->delivery && speaks_5(p)) {
+        h->delivery->settled = true;
+        h->delivery->code = code;
+    }
     if (!error && code & 0x80 && h->delivery && speaks_5(p))
         h->delivery->given = UINT32_MAX; /* it may come again */
+    else if (!error && h->qos == 2)
+        persist_effect(p, h->delivery);
     if (!h->settled && !error && one_in(&p->dice, 8)) {
         h->settled = true; /* and once more, later */
         return;
@@ -376,6 +386,8 @@ void operation_connect(struct player *p)
         violation(p, "connect: %s", mqtt_error_text(error));
     if (!error)
         p->leaving = false;
+    if (!error && state == MQTT_CLIENT_STOPPED)
+        p->tries_least = p->tries_most = 0;
     p->connect_at = NEVER;
 }
 
@@ -465,6 +477,8 @@ static void refuse_rest(struct player *p)
     }
     if (e->qos == 2 && e->delivery)
         e->delivery->given = UINT32_MAX; /* it may come again */
+    if (e->delivery)
+        e->delivery->settled = false; /* that was an earlier time */
     p->expected_begin++;
     p->part_offset = 0;
     p->part_pending = false;

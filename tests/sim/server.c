@@ -426,6 +426,8 @@ bool server_idle(const struct server *server)
 
         if (link->answer_count)
             return false;
+        if (link->state == LINK_CONNECTED && link->stray_count)
+            return false;
         if (link->state == LINK_CONNECTED &&
             (link->session->open.first || link->session->queue.first))
             return false;
@@ -440,6 +442,7 @@ void server_be_friendly(struct server *server)
     for (unsigned i = 0; i < LINKS; i++) {
         struct manners *m = &server->links[i].manners;
 
+        server->links[i].overrun = 0;
         m->window = 1;
         m->released_free = false;
         m->delay_ms = 0;

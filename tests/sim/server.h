@@ -16,7 +16,7 @@
 
 #define NEVER UINT64_MAX
 
-enum { LINKS = 16, SESSIONS = 24, RETAINED = 48 };
+enum { LINKS = 16, SESSIONS = 24, RETAINED = 48, STRAYS = 16 };
 
 /* How it behaves. All zero with `qos` 2 and `available` all: friendly. */
 struct manners {
@@ -61,10 +61,13 @@ struct delivery {
     uint16_t identifier;
     uint8_t count, qos;
     bool retain;
-    bool sent, here; /* ever; on this connection */
-    bool released;   /* PUBREC has come */
-    bool carried;    /* on an earlier connection than this one */
-    uint32_t given;  /* for the world: to whom it was given last */
+    bool sent, here;  /* ever; on this connection */
+    bool released;    /* PUBREC has come */
+    bool carried;     /* on an earlier connection than this one */
+    uint32_t given;   /* for the world: to whom it was given last, */
+    uint32_t effects; /* and what that did, durably */
+    bool settled;     /* and whether that was said, and with what code */
+    uint8_t code;
 };
 
 /* As what a message is delivered. */
@@ -127,6 +130,13 @@ enum link_state {
     LINK_ENDED /* nothing more is read or written but what is in `out` */
 };
 
+/* What an acknowledgement of nothing has to be answered with. */
+struct stray {
+    uint16_t identifier;
+    uint8_t answer; /* type of packet */
+    bool plain;     /* the client has a store: see server_stray_answered() */
+};
+
 /* An identifier of the client's that is in use. */
 struct in_use {
     uint16_t identifier;
@@ -169,6 +179,11 @@ struct link {
     uint32_t order_begin[2], order_end[2], order_room[2];
     uint16_t *recorded; /* PUBREC sent, PUBREL awaited, in this order */
     uint32_t recorded_begin, recorded_end, recorded_room;
+    /* beyond the law */
+    uint32_t overrun; /* more than Receive Maximum: so many */
+    bool any_carried; /* PUBREL of an earlier connection was sent */
+    struct stray strays[STRAYS];
+    uint32_t stray_count;
 };
 
 /* Told to the world. */
@@ -247,6 +262,12 @@ void server_restart(struct server *server, bool keep_sessions);
 /* It ends a connection, in 5.0 with this code (0: without a word). */
 void server_end(struct server *server, struct link *link, uint8_t code);
 void server_lose_session(struct server *server, unsigned client);
+/* It acknowledges what nobody sent: PUBACK, PUBREC, PUBREL or PUBCOMP. */
+void server_stray(struct server *server, struct link *link, unsigned type,
+                  uint16_t identifier, uint8_t code, bool plain);
+/* 5.0: from now on it sends so many more messages of QoS 1 and 2 at once than
+ * the client's Receive Maximum, which no server may [5.0 MQTT-3.3.4-9]. */
+void server_overrun(struct server *server, struct link *link, uint32_t more);
 void server_publish(struct server *server, struct bytes topic,
                     struct bytes payload, unsigned qos, bool retain,
                     uint32_t expiry_s);
@@ -289,6 +310,9 @@ void server_send_ack(struct server *server, struct link *link, unsigned type,
                      uint16_t identifier, uint8_t code);
 void server_session_end(struct server *server, struct session *session);
 void server_link_end(struct server *server, struct link *link);
+/* Whether this is the answer to a stray acknowledgement, which is checked. */
+bool server_stray_answered(struct server *server, struct link *link,
+                           const struct packet *packet);
 bool server_identifier_used(const struct link *link, uint16_t identifier);
 void server_use(struct server *server, struct link *link, uint16_t identifier,
                 unsigned type);

@@ -154,6 +154,8 @@ static uint32_t window(const struct link *link)
 {
     uint32_t most = link->manners.window ? link->manners.window : WINDOW;
 
+    if (link->overrun)
+        return link->receive_maximum + link->overrun;
     return most < link->receive_maximum ? most : link->receive_maximum;
 }
 
@@ -200,7 +202,7 @@ static uint32_t resume_released(struct server *server, struct link *link)
 
     for (struct delivery *d = link->session->open.first; d; d = d->next) {
         if (d->released && !d->here) {
-            d->here = d->carried = true;
+            d->here = d->carried = link->any_carried = true;
             server_send_ack(server, link, PUBREL, d->identifier, 0);
         }
         if (d->here && !(d->carried && link->manners.released_free))

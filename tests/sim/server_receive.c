@@ -206,7 +206,7 @@ static struct message *keep(struct server *server, const struct link *link,
 /* Whether it is refused; 5.0 has codes for that. */
 static uint8_t refusal(struct server *server, const struct link *link)
 {
-    static const uint8_t codes[] = {0x80, 0x83, 0x87, 0x90, 0x97, 0x99};
+    static const uint8_t codes[] = {0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99};
 
     if (link->level != 5 || !link->manners.refuses_publish ||
         !one_in(&server->dice, link->manners.refuses_publish))
@@ -318,6 +318,8 @@ void server_take_pubrel(struct server *server, struct link *link,
         find_received(link->session, packet->identifier);
     uint8_t code = link->level == 5 && !received ? 0x92 : 0;
 
+    if (server_stray_answered(server, link, packet))
+        return;
     check_order(server, link, packet->identifier);
     if (!received && !link->resumed)
         server_violation(server, link, "PUBREL of nothing");
@@ -365,6 +367,18 @@ static void check_first(struct server *server, struct link *link, unsigned qos,
     link->order_begin[i]++;
 }
 
+/* What its application has said of it. One that was known is acknowledged
+ * without it, with success. */
+static void check_code(struct server *server, struct link *link,
+                       const struct packet *packet, const struct delivery *d)
+{
+    if (!d || !d->settled || link->level != 5)
+        return;
+    if ((packet->code & 0x80) != (d->code & 0x80) ||
+        (d->code & 0x80 && packet->code != d->code))
+        server_violation(server, link, "PUBACK or PUBREC with another code");
+}
+
 static void pubrec(struct server *server, struct link *link,
                    const struct packet *packet, struct delivery **place)
 {
@@ -372,6 +386,7 @@ static void pubrec(struct server *server, struct link *link,
     struct delivery *d = *place;
 
     check_first(server, link, 2, packet->identifier);
+    check_code(server, link, packet, d);
     if (!d || d->released || d->qos != 2) {
         server_violation(server, link, "PUBREC of nothing");
         return;
@@ -400,12 +415,15 @@ void server_take_ack(struct server *server, struct link *link,
 {
     struct delivery **place = find_open(link->session, packet->identifier);
 
+    if (packet->type == PUBCOMP && server_stray_answered(server, link, packet))
+        return;
     if (packet->type == PUBREC) {
         pubrec(server, link, packet, place);
     } else if (packet->type == PUBCOMP) {
         pubcomp(server, link, packet, place);
     } else {
         check_first(server, link, 1, packet->identifier);
+        check_code(server, link, packet, *place);
         if (!*place || (*place)->qos != 1)
             server_violation(server, link, "PUBACK of nothing");
         else

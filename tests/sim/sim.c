@@ -2,6 +2,8 @@
  * sim - runs worlds of a simulated network, each made of one seed.
  *
  *   sim [--seeds N] [--start S] [--jobs J] [--quiet]   many, and a count of all
+ *   sim --first ...                    the same, until one violates; not shrunk
+ *   sim --stuck SECONDS ...            what a seed may need at most (300)
  *   sim --seed S [--trace] [--shrink]                  one; what happens in it
  *   sim --list S...                                    these
  *
@@ -10,9 +12,11 @@
 #define _DEFAULT_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,19 +24,39 @@
 
 #define JOBS 64
 #define SHOWN 2 /* violations of a process that are shown whole */
+/* A seed needs milliseconds; one that needs so long does not end. */
+#define STUCK_SECONDS 300
+/* What is asked of one core of a quiet machine. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#define EVENTS_BAR 200000
+#else
+#define EVENTS_BAR 1000000
+#endif
 
 static struct world world;
 
 struct options {
-    uint64_t start, seeds, seed;
+    uint64_t start, seeds, seed, stuck_seconds;
     unsigned jobs;
-    bool one, trace, quiet, shrink, bad;
+    bool one, trace, quiet, shrink, first, bad;
 };
 
 /* Of one process, in memory that all share. */
 struct count {
     uint64_t seeds, events, violations, published, received;
     uint64_t faults[FAULT_KINDS];
+    uint64_t seed; /* the one that runs */
+    bool over;     /* no more: one violated, and no more are wanted */
+    pid_t process;
+    double since; /* the parent's: when it last saw another seed */
+    uint64_t seen;
 };
 
 /* -- one seed --------------------------------------------------------------------- */
@@ -106,11 +130,12 @@ static void add_world(struct count *count)
         count->faults[i] += world.faults[i];
 }
 
-static void tell_violation(uint64_t seed, struct count *count)
+static void tell_violation(const struct options *o, uint64_t seed,
+                           struct count *count)
 {
     printf("seed %" PRIu64 ": %s (after %" PRIu64 " events)\n", seed,
            world.violation, world.events);
-    if (count->violations++ < SHOWN)
+    if (count->violations++ < SHOWN && !o->first)
         show_shrunk(seed);
     fflush(stdout);
 }
@@ -118,12 +143,16 @@ static void tell_violation(uint64_t seed, struct count *count)
 /* Of so many processes each takes its share of the seeds. */
 static void work(const struct options *o, unsigned job, struct count *count)
 {
-    for (uint64_t i = job; i < o->seeds; i += o->jobs) {
-        bool good = run(o->start + i, false);
+    for (uint64_t i = job; i < o->seeds && !count->over; i += o->jobs) {
+        bool good;
 
+        count->seed = o->start + i;
+        good = run(o->start + i, false);
         add_world(count);
         if (!good)
-            tell_violation(o->start + i, count);
+            tell_violation(o, o->start + i, count);
+        if (!good && o->first)
+            break;
     }
 }
 
@@ -177,12 +206,52 @@ static int start_workers(const struct options *o, struct count *counts)
             work(o, j, &counts[j]);
             exit(0);
         }
+        counts[j].process = child;
+        counts[j].since = clock_seconds();
     }
     return 0;
 }
 
+/* A seed that does not end is a violation, too; its process is ended. */
+static void end_stuck(const struct options *o, struct count *counts)
+{
+    double now = clock_seconds();
+
+    for (unsigned j = 0; j < o->jobs; j++) {
+        struct count *count = &counts[j];
+
+        if (count->seen != count->seed || !count->process) {
+            count->seen = count->seed;
+            count->since = now;
+        } else if (now - count->since > (double)o->stuck_seconds) {
+            printf("seed %" PRIu64 ": does not end\n", count->seed);
+            kill(count->process, SIGKILL);
+            count->since = now;
+        }
+    }
+}
+
+/* How a worker ended; false: not as it should. */
+static bool ended_well(const struct options *o, struct count *counts,
+                       pid_t child, int status)
+{
+    bool good = WIFEXITED(status) && !WEXITSTATUS(status);
+
+    for (unsigned j = 0; j < o->jobs; j++) {
+        if (counts[j].process == child) {
+            counts[j].process = 0;
+            if (!good)
+                printf("seed %" PRIu64 ": the process crashed\n",
+                       counts[j].seed);
+        }
+    }
+    for (unsigned j = 0; o->first && j < o->jobs; j++)
+        counts[j].over = !good || sum(counts, o->jobs).violations;
+    return good;
+}
+
 /* Wait for them; false: one has crashed. */
-static bool watch_workers(const struct options *o, const struct count *counts,
+static bool watch_workers(const struct options *o, struct count *counts,
                           double begin)
 {
     double last = begin;
@@ -195,17 +264,33 @@ static bool watch_workers(const struct options *o, const struct count *counts,
 
         if (child > 0) {
             left--;
-            good = good && WIFEXITED(status) && !WEXITSTATUS(status);
+            good = ended_well(o, counts, child, status) && good;
             continue;
         }
-        usleep(20000);
+        usleep(5000);
         if (clock_seconds() - last < 1)
             continue;
         last = clock_seconds();
+        end_stuck(o, counts);
         if (!o->quiet)
             progress(o, counts, last - begin);
     }
     return good;
+}
+
+/* Per second of processor time, so that other work on the machine does not
+ * count. */
+static void tell_bar(const struct options *o, const struct count *counts)
+{
+    struct rusage used;
+    double seconds, rate;
+
+    getrusage(RUSAGE_CHILDREN, &used);
+    seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+              (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    rate = (double)sum(counts, o->jobs).events / (seconds > 0 ? seconds : 1e-6);
+    printf("%.0f events in a second of one core; bar: %d, %s\n", rate,
+           EVENTS_BAR, rate >= EVENTS_BAR ? "held" : "missed");
 }
 
 static int run_many(const struct options *o)
@@ -222,8 +307,7 @@ static int run_many(const struct options *o)
     }
     good = watch_workers(o, counts, begin);
     progress(o, counts, clock_seconds() - begin);
-    if (!good)
-        puts("a process has crashed");
+    tell_bar(o, counts);
     good = good && !sum(counts, o->jobs).violations;
     /* As a script says it, for tools/check to count. */
     printf("%s %" PRIu64 " seeds from %" PRIu64 " on\n",
@@ -241,6 +325,8 @@ static bool read_flag(struct options *o, const char *name)
         o->quiet = true;
     else if (!strcmp(name, "--shrink"))
         o->shrink = true;
+    else if (!strcmp(name, "--first"))
+        o->first = true;
     else
         return false;
     return true;
@@ -258,6 +344,8 @@ static bool read_number(struct options *o, const char *name, const char *value)
         o->jobs = number && number <= JOBS ? (unsigned)number : 1;
     else if (!strcmp(name, "--seed"))
         o->seed = number;
+    else if (!strcmp(name, "--stuck"))
+        o->stuck_seconds = number;
     else
         return false;
     o->one = o->one || !strcmp(name, "--seed");
@@ -266,7 +354,8 @@ static bool read_number(struct options *o, const char *name, const char *value)
 
 static struct options read_options(int argc, char **argv)
 {
-    struct options o = {.start = 1, .seeds = 1000, .jobs = 1};
+    struct options o = {
+        .start = 1, .seeds = 1000, .jobs = 1, .stuck_seconds = STUCK_SECONDS};
 
     for (int i = 1; i < argc; i++) {
         if (read_flag(&o, argv[i]))
@@ -290,7 +379,8 @@ int main(int argc, char **argv)
     }
     o = read_options(argc, argv);
     if (o.bad) {
-        fputs("sim [--seeds N] [--start S] [--jobs J] [--quiet]\n"
+        fputs("sim [--seeds N] [--start S] [--jobs J] [--quiet] [--first]\n"
+              "    [--stuck SECONDS]\n"
               "sim --seed S [--trace] [--shrink]\n"
               "sim --list S...\n",
               stderr);

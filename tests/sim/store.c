@@ -64,6 +64,11 @@ void *store_take(struct store *store, size_t size)
     return memset(take(store, size), 0, size);
 }
 
+void *store_raw(struct store *store, size_t size)
+{
+    return take(store, size);
+}
+
 const uint8_t *store_copy(struct store *store, const void *bytes, size_t size)
 {
     uint8_t *copy = take(store, size + 1);

@@ -14,6 +14,8 @@ struct store {
 };
 
 void *store_take(struct store *store, size_t size);
+/* The same, not zeroed. */
+void *store_raw(struct store *store, size_t size);
 /* The same, with these bytes in it. */
 const uint8_t *store_copy(struct store *store, const void *bytes, size_t size);
 /* All of it is free again. */

@@ -77,7 +77,7 @@ static void draw_faults(struct world *w, struct dice *dice)
     unsigned count = 0;
     bool some = one_in(dice, 2);
 
-    for (unsigned i = 0; i < FAULT_KINDS; i++)
+    for (unsigned i = 0; i < (w->has_stores ? FAULT_KINDS : FAULT_SLOW); i++)
         if (!some || one_in(dice, 2))
             kinds[count++] = (uint8_t)i;
     if (!count)
@@ -88,10 +88,11 @@ static void draw_faults(struct world *w, struct dice *dice)
 
 void world_plan(struct world *w, uint64_t seed)
 {
-    struct dice dice = dice_of(seed, 1);
+    struct dice dice = dice_of(seed, 1), stores = dice_of(seed, 4);
     struct plan *plan = &w->plan;
     uint64_t end;
 
+    w->has_stores = dice_next(&stores) & 1;
     w->player_count = between(&dice, 1, PLAYERS);
     plan->operation_count = between(&dice, 50, 1000);
     plan->fault_count = between(&dice, 20, 200);
@@ -128,6 +129,7 @@ static void begin_player(struct world *w, unsigned index)
     p->deadline = p->connect_at = p->make_at = NEVER;
     p->by_identifier =
         store_take(&w->store, 65536 * sizeof(p->by_identifier[0]));
+    persist_begin(p, w->has_stores);
     player_configure(p, &dice);
     player_make(p);
 }
@@ -198,6 +200,7 @@ static void live(struct player *p)
             player_make(p);
         return;
     }
+    persist_tick(p);
     if (p->connect_at <= p->world->now) {
         p->connect_at = NEVER;
         if (mqtt_client_state(&p->client) == MQTT_CLIENT_STOPPED)
@@ -234,6 +237,7 @@ static uint64_t next_moment(const struct world *w)
         const struct player *p = &w->players[i];
 
         at = earlier(at, player_wakes(p));
+        at = earlier(at, persist_wakes(p));
         at = earlier(at, p->made ? p->connect_at : p->make_at);
     }
     return at;
@@ -268,17 +272,32 @@ static void turns(struct world *w)
     }
 }
 
-/* One moment. False: nothing is to come any more. */
-static bool step(struct world *w)
+static void moment(struct world *w)
 {
-    uint64_t next;
-
     run_deeds(w);
     server_tick(&w->server, w->now);
     lingering_end(w, false);
     for (unsigned i = 0; i < w->player_count && !w->failed; i++)
         live(&w->players[i]);
     turns(w);
+}
+
+/* A process that is killed comes out here; what the others have to do now they
+ * do in the next step, at the same time. */
+static void moment_with_deaths(struct world *w)
+{
+    if (setjmp(w->death))
+        player_die(w->victim);
+    else
+        moment(w);
+}
+
+/* False: nothing is to come any more. */
+static bool step(struct world *w)
+{
+    uint64_t next;
+
+    moment_with_deaths(w);
     if (w->failed)
         return false;
     if (any_ready(w)) {
@@ -311,6 +330,7 @@ static void calm_down(struct world *w)
         p->wire.cut_up = p->wire.cut_down = UINT32_MAX;
         p->wire.nothing = p->wire.fails = p->wire.twice = false;
         p->callback_deed_count = 0;
+        persist_be_friendly(p);
         if (p->wire.hole)
             wire_cut(p);
         p->wire.hole = false;
@@ -332,6 +352,8 @@ static bool at_rest(struct world *w, const char **why, struct player **who)
             *why = "not connected";
         else if (!application_at_rest(p, why))
             return false;
+        else
+            *why = persist_unrest(p);
         if (*why)
             return false;
     }

@@ -6,16 +6,18 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include <setjmp.h>
 #include <mqttloop/client.h>
 #include <mqttloop/stream.h>
 #include "dice.h"
+#include "persist.h"
 #include "server.h"
 #include "store.h"
 
 enum {
     PLAYERS = 4,
     NODES = 10,
-    POOLS = 10,
+    POOLS = 12,
     GUARD = 16,
     TOPICS = 14,
     FILTERS = 14,
@@ -58,6 +60,14 @@ enum fault_kind {
     FAULT_PUBLISH,    /* the server has something to tell to all */
     FAULT_LEAP,       /* time */
     FAULT_STRAY,      /* the driver tells what nobody waits for */
+    FAULT_KILL,       /* the process of a client, to be started again */
+    FAULT_SLOW,       /* the store commits slowly for a time */
+    FAULT_FAIL,       /* some calls of it fail */
+    FAULT_FULL,       /* it has no room for a time */
+    FAULT_SHUT,       /* it cannot be read for a time */
+    FAULT_UNKNOWN,    /* the server acknowledges what nobody sent */
+    FAULT_OVERRUN,    /* it sends more than Receive Maximum */
+    FAULT_AROUND,     /* packet identifiers go around */
     FAULT_KINDS
 };
 
@@ -82,11 +92,18 @@ struct player;
 enum sent { SENT_NOT, SENT_PERHAPS, SENT_YES };
 struct publication {
     uint64_t expires_at; /* NEVER */
+    uint64_t left_ms;    /* of that, for the next process */
+    uint64_t margin_ms;  /* what rounding may have added to it */
     uint32_t index, incarnation, epoch, size, link;
     uint32_t arrivals, arrived_in;
     uint16_t identifier;
     uint8_t qos, topic, sent, ack_code, outcome, kind;
     bool retain, ended, acked, recorded, released, stream, broken, lost_due;
+    /* With a store: it has a record, had one once, was told to be stored, comes
+     * from an earlier process. */
+    bool durable, was_durable, stored, restored;
+    bool ever_sent; /* in whatever session */
+    bool anew;      /* an earlier one had sent it, or perhaps */
     struct player *owner;
     struct mqtt_source source;
 };
@@ -95,6 +112,8 @@ struct node {
     struct mqtt_subscription subscription;
     uint8_t filter;
     bool registered, leaving, answered_once;
+    bool refused; /* by the last answer; else `code` was granted */
+    uint8_t code;
     uint32_t answers, allowed;
     uint32_t called; /* for the message that is dispatched */
 };
@@ -159,6 +178,9 @@ struct player {
     uint8_t name[8];
     uint8_t properties[64], will_properties[16];
     struct mqtt_statistics statistics;
+    struct disk disk;
+    bool lose_session;
+    bool gave_up; /* the session ended with its connection */
     size_t control_least;
     bool authenticates, only_five;
     bool five, alive, made, pulls, own_dispatch, look_before, ends_session;
@@ -206,8 +228,22 @@ struct player {
     struct row tap;
     uint32_t tap_level, last_order;
     bool tap_connect, tap_disconnect, tap_five;
+    uint8_t tap_code;     /* of DISCONNECT */
+    uint16_t tap_receive; /* Receive Maximum of CONNECT */
+    bool overrun;         /* on this connection */
+
+    /* rules.c */
+    uint64_t drawn; /* random bits, for the next try */
+    bool drew;
+    enum mqtt_pace pace_said;
+    uint32_t tries_least, tries_most; /* that failed in a row */
+    uint64_t connected_at, state_since;
+    bool answered_here;
+    bool wipes;     /* it has connections that nobody is told of */
+    bool left_over; /* the server keeps what was given up */
+
     bool lost_check, ended_before;
-    uint16_t request_identifier;
+    uint16_t request_identifier, request_answered;
     uint32_t bytes_out;
 };
 
@@ -222,6 +258,9 @@ struct world {
     struct lingering lingering[LINKS];
     unsigned lingering_count;
     struct plan plan;
+    bool has_stores;
+    jmp_buf death; /* where a killed process leaves to */
+    struct player *victim;
     uint32_t next_operation, next_fault;
     uint32_t gap_ms, leap_ms;
     bool calm; /* no more faults */
@@ -255,6 +294,8 @@ static inline void event_happened(struct world *world, uint64_t what)
 void player_configure(struct player *player, struct dice *dice);
 bool player_make(struct player *player);
 void player_destroy(struct player *player);
+/* Its process is killed. */
+void player_die(struct player *player);
 void pools_check(struct player *player);
 
 /* driver.c */
@@ -297,6 +338,18 @@ void operation_connect(struct player *player);
 void operation_authenticate(struct player *player);
 extern const char *const topics[TOPICS];
 extern const char *const filters[FILTERS];
+
+/* rules.c */
+void rules_disconnected(struct player *player, const struct mqtt_event *event);
+void rules_states(struct player *player);
+bool rules_subscriptions(const struct player *player);
+
+/* nasty.c */
+void nasty_unknown(struct player *player, struct dice *dice);
+void nasty_overrun(struct player *player, struct dice *dice);
+void nasty_around(struct player *player, struct dice *dice);
+/* Before a message of QoS 1 or 2 is given: may it be? */
+void nasty_check_quota(struct player *player, const struct expected *expected);
 
 /* faults.c */
 void fault_run(struct world *world, const struct deed *deed);

@@ -2,6 +2,7 @@
 
 import re
 
+from needs import needs_of
 from report import run
 
 LINE_MARKER = re.compile(r'^# \d+ "([^"]*)"')
@@ -25,7 +26,8 @@ def own_text(header, preprocessed):
 
 def declared_in(header, compiler, include):
     """Names that `header` declares for a linker to find."""
-    text = own_text(header, run(compiler, '-E', '-I', include, header))
+    _, flags = needs_of(f'mqttloop/{header.name}')
+    text = own_text(header, run(compiler, '-E', '-I', include, *flags, header))
     while OTHER_BODY.search(text):
         text = OTHER_BODY.sub('', FUNCTION_BODY.sub(');', text))
     names = set()

@@ -179,12 +179,16 @@ def has_soname(library, expected):
 def check_shared(report, arguments):
     """What the shared libraries show to programs."""
     headers = arguments.include / 'mqttloop'
+    maps = arguments.include.parent / 'tools/packaging'
+    companions = {path.stem.removeprefix('mqttloop-')
+                  for path in maps.glob('mqttloop-*.map')}
     for library, map_file in arguments.shared:
         library, map_file = Path(library), Path(map_file)
-        adapter = library.stem.replace('libmqttloop', '').strip('-')
+        adapter = library.stem.removeprefix('libmqttloop').strip('-')
         declared = set()
         for header in headers.glob('*.h'):
-            if (header.stem == adapter) if adapter else header.stem != 'libev':
+            if header.stem == adapter or (
+                    not adapter and header.stem not in companions):
                 declared |= declared_in(header, arguments.c[0],
                                         arguments.include)
         report.case(f'{library.name} exports what the headers declare',

@@ -65,6 +65,52 @@ static void expect_called(struct script *s,
     now.called[0] = '\0';
 }
 
+/* ---- being woken ---------------------------------------------------------- */
+
+static void wake_twice(struct mqtt_client *client)
+{
+    mqtt_client_woken(client);
+    mqtt_client_woken(client);
+}
+
+static void test_woken_comes_once_for_many_calls(void **state)
+{
+    struct script *s = *state;
+
+    callbacks_setup(s);
+    start(s);
+    connects(s);
+    server_connack(s, 0, 0);
+    assert_int_equal(dispatch(s), 1);
+    now.called[0] = '\0';
+    wake_twice(&s->client);
+    assert_int_equal(dispatch(s), 1);
+    assert_string_equal(now.called, "WOKEN ");
+    now.called[0] = '\0';
+    expect_called(s, wake_twice, "default WOKEN ");
+    assert_int_equal(dispatch(s), 0);
+}
+
+static void count_request(void *driver)
+{
+    ++*(unsigned *)driver;
+}
+
+static void test_woken_comes_when_stopped_and_asks_for_a_turn(void **state)
+{
+    struct script *s = *state;
+    unsigned requests = 0;
+
+    callbacks_setup(s);
+    start(s);
+    mqtt_client_set_driver(&s->client, &requests, count_request, NULL);
+    wake_twice(&s->client);
+    assert_int_equal(requests, 1);
+    assert_int_equal(dispatch(s), 1);
+    assert_string_equal(now.called, "WOKEN ");
+    assert_int_equal(mqtt_client_state(&s->client), MQTT_CLIENT_STOPPED);
+}
+
 /* ---- who is called for what ---------------------------------------------- */
 
 static void test_events_go_to_on_event(void **state)
@@ -627,6 +673,8 @@ static void test_requests_ask_the_clock_of_the_driver(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        script_test(test_woken_comes_once_for_many_calls),
+        script_test(test_woken_comes_when_stopped_and_asks_for_a_turn),
         script_test(test_events_go_to_on_event),
         script_test(test_messages_go_to_their_subscription),
         script_test(test_without_callbacks_events_are_consumed),

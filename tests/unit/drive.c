@@ -296,8 +296,8 @@ struct world {
     struct reactor reactor, other;
     struct transport transport;
     struct mqtt_drive drive;
-    unsigned events[MQTT_EVENT_AUTHENTICATION + 1]; /* how many of each */
-    struct mqtt_event last; /* of MQTT_EVENT_DISCONNECTED */
+    unsigned events[MQTT_EVENT_WOKEN + 1]; /* how many of each */
+    struct mqtt_event last;                /* of MQTT_EVENT_DISCONNECTED */
     void (*on_event)(struct world *w, const struct mqtt_event *event);
     uint32_t handle; /* of the message that came last */
 };
@@ -987,6 +987,63 @@ static void test_a_callback_may_detach(void **state)
     assert_int_equal(mqtt_drive_turn(&w.drive), MQTT_ERR_ATTACHED);
 }
 
+/* A reactor of a main loop has no wait(). */
+static void begin_with_adapter(struct world *w, struct script *s)
+{
+    begin_connected(w, s);
+    w->other.ops.wait = NULL;
+    mqtt_drive_attach(&w->drive, &w->other.base);
+    assert_int_equal(mqtt_loop(&s->client, 0), MQTT_ERR_ATTACHED);
+}
+
+static void test_detached_from_a_main_loop_it_is_for_mqtt_loop_again(void **st)
+{
+    struct world w;
+
+    begin_with_adapter(&w, *st);
+    mqtt_drive_detach(&w.drive);
+    assert_int_equal(w.other.leaves, 1);
+    assert_int_equal(w.other.alarm, MQTT_NEVER);
+    assert_ptr_equal(w.transport.reactor, &w.reactor.base);
+    w.reactor.now = 7000;
+    publish(w.s, "a", "hey", MQTT_QOS_0);
+    assert_true(mqtt_loop(&w.s->client, 0) > 0);
+    expect_sent_bytes(&w, 0x30, 0x06, 0x00, 0x01, 'a', 'h', 'e', 'y');
+}
+
+static void test_detached_it_goes_back_to_the_last_that_waits(void **state)
+{
+    struct world w;
+    struct reactor third;
+
+    begin_connected(&w, *state);
+    mqtt_drive_attach(&w.drive, &w.other.base);
+    reactor_begin(&third, 8000);
+    third.ops.wait = NULL;
+    mqtt_drive_attach(&w.drive, &third.base);
+    mqtt_drive_detach(&w.drive);
+    assert_ptr_equal(w.transport.reactor, &w.other.base);
+    mqtt_drive_detach(&w.drive);
+    assert_ptr_equal(w.transport.reactor, &w.other.base);
+    assert_int_equal(w.other.leaves, 1);
+    assert_int_equal(third.leaves, 1);
+}
+
+/* It may be gone since. */
+static void test_detached_it_goes_back_to_none_that_was_taken_away(void **st)
+{
+    struct world w;
+
+    begin_connected(&w, *st);
+    mqtt_drive_attach(&w.drive, NULL);
+    w.other.ops.wait = NULL;
+    mqtt_drive_attach(&w.drive, &w.other.base);
+    mqtt_drive_detach(&w.drive);
+    assert_null(w.transport.reactor);
+    assert_int_equal(w.reactor.leaves, 1);
+    assert_int_equal(w.other.leaves, 1);
+}
+
 static void test_the_end_of_a_drive_closes_and_lets_go(void **state)
 {
     struct world w;
@@ -1055,6 +1112,50 @@ static void test_loop_without_end_waits_until_something_comes(void **state)
     assert_int_equal(w.reactor.until, MQTT_NEVER);
     assert_int_equal(w.reactor.waits, 3);
     assert_int_equal(w.events[MQTT_EVENT_CONNECTED], 1);
+}
+
+static void wake(void *context)
+{
+    mqtt_client_woken(&((struct world *)context)->s->client);
+}
+
+/* What is ready besides the connection is only seen in a wait. */
+static void test_loop_looks_besides_a_connection_that_never_rests(void **state)
+{
+    struct world w;
+    unsigned calls = 0;
+
+    begin_connected(&w, *state);
+    w.transport.endless = true;
+    w.reactor.waiting = wake;
+    w.reactor.context = &w;
+    while (!w.events[MQTT_EVENT_WOKEN]) {
+        assert_true(mqtt_loop(&w.s->client, -1) > 0);
+        assert_true(++calls <= 17);
+    }
+    assert_int_equal(w.reactor.waits, 1);
+    assert_int_equal(w.reactor.until, 0);
+}
+
+static void attach_adapter(struct world *w, const struct mqtt_event *event)
+{
+    if (event->type == MQTT_EVENT_MESSAGE)
+        mqtt_drive_attach(&w->drive, &w->other.base);
+}
+
+static void test_loop_does_not_look_where_a_main_loop_waits(void **state)
+{
+    struct world w;
+
+    begin_connected(&w, *state);
+    w.other.ops.wait = NULL;
+    w.on_event = attach_adapter;
+    w.transport.endless = true;
+    for (int i = 0; i < 40; i++) {
+        mqtt_drive_attach(&w.drive, &w.reactor.base);
+        assert_true(mqtt_loop(&w.s->client, 0) > 0);
+    }
+    assert_int_equal(w.reactor.waits, 0);
 }
 
 static void test_loop_tells_why_it_cannot_wait(void **state)
@@ -1138,11 +1239,16 @@ int main(void)
         script_test(test_the_same_reactor_again_changes_nothing),
         script_test(test_without_a_reactor_nothing_moves_and_nothing_is_lost),
         script_test(test_a_callback_may_detach),
+        script_test(test_detached_from_a_main_loop_it_is_for_mqtt_loop_again),
+        script_test(test_detached_it_goes_back_to_the_last_that_waits),
+        script_test(test_detached_it_goes_back_to_none_that_was_taken_away),
         script_test(test_the_end_of_a_drive_closes_and_lets_go),
         script_test(test_readiness_goes_to_the_transport),
         script_test(test_loop_waits_as_long_as_it_is_told),
         script_test(test_loop_with_no_time_looks_once),
         script_test(test_loop_without_end_waits_until_something_comes),
+        script_test(test_loop_looks_besides_a_connection_that_never_rests),
+        script_test(test_loop_does_not_look_where_a_main_loop_waits),
         script_test(test_loop_tells_why_it_cannot_wait),
         script_test(test_loop_is_refused_where_a_main_loop_waits),
         script_test(test_loop_tells_that_a_callback_destroyed_the_client),

@@ -391,7 +391,8 @@ static void test_republish_lost_lets_it_expire_again(void **state)
     expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
 }
 
-/* While it counted as sent, others have expired; then it waits for quota. */
+/* While it counted as sent, others have expired; then it waits for quota. That
+ * it never left can nobody say. */
 static void test_what_is_republished_expires_in_time(void **state)
 {
     struct script *s = v5(state);
@@ -408,7 +409,47 @@ static void test_what_is_republished_expires_in_time(void **state)
     reconnected_with(s, false, 0x21, 0x00, 0x01); /* Receive Maximum 1 */
     expect_packet(s, 0x32, 1);
     elapse(s, 45000);
-    expect_published(s, 2, MQTT_OUTCOME_EXPIRED);
+    expect_published(s, 2, MQTT_OUTCOME_LOST);
+}
+
+/* ... nor of one that has expired when the session turns out to be lost, or
+ * that the next server does not take; what the new session has acknowledged is
+ * as any other. */
+static void test_what_is_republished_and_cannot_be_sent_is_lost(void **state)
+{
+    struct script *s = v5(state);
+
+    s->config.republish_lost = true;
+    connected(s);
+    publish_with(s, "a", "1", MQTT_QOS_1, SECONDS(5));
+    publish_sent(s, "a", "2", MQTT_QOS_2);
+    publish_sent(s, "a", "3", MQTT_QOS_1);
+    discard_sent(s);
+    cut(s);
+    elapse(s, 5000);
+    reconnected_with(s, false, 0x24, 0x01); /* Maximum QoS 1 */
+    expect_published(s, 1, MQTT_OUTCOME_LOST);
+    expect_published(s, 2, MQTT_OUTCOME_LOST);
+    expect_packet(s, 0x32, 3);
+    server_answers(s, 0x40, 3);
+    expect_published(s, 3, MQTT_OUTCOME_ACKNOWLEDGED);
+}
+
+static void test_what_is_republished_ends_as_any_other(void **state)
+{
+    struct script *s = v5(state);
+
+    s->config.republish_lost = true;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_2);
+    cut(s);
+    reconnected(s, false);
+    expect_packet(s, 0x34, 1);
+    server_answers(s, 0x50, 1);
+    expect_no_event(s);
+    expect_packet(s, 0x62, 1);
+    server_answers(s, 0x70, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
 }
 
 static void test_an_expired_message_frees_its_room_and_slot(void **state)
@@ -588,6 +629,8 @@ static const struct CMUnitTest tests[] = {
     script_test(test_nothing_is_both_sent_and_expired),
     script_test(test_republish_lost_lets_it_expire_again),
     script_test(test_what_is_republished_expires_in_time),
+    script_test(test_what_is_republished_and_cannot_be_sent_is_lost),
+    script_test(test_what_is_republished_ends_as_any_other),
     script_test(test_an_expired_message_frees_its_room_and_slot),
     script_test(test_an_expired_message_frees_its_room_behind_one_in_flight),
     script_test(test_what_expires_offline_frees_its_room),

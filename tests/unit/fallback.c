@@ -72,9 +72,16 @@ static void resets(struct script *s)
     expect_disconnected(s, MQTT_ERR_NETWORK, 0);
 }
 
+/* ... over TLS, without close_notify. */
+static void truncates(struct script *s)
+{
+    mqtt_client_closed(&s->client, MQTT_ERR_TLS_TRUNCATED, NULL);
+    expect_disconnected(s, MQTT_ERR_TLS_TRUNCATED, 0);
+}
+
 static void (*const denials[])(struct script *s) = {
-    refuses_in_5_0, refuses_in_3_1_1, refuses_in_3_1_1_and_closes, closes,
-    resets};
+    refuses_in_5_0, refuses_in_3_1_1, refuses_in_3_1_1_and_closes,
+    closes,         resets,           truncates};
 #define DENIALS (sizeof(denials) / sizeof(denials[0]))
 
 /* The server denies 5.0, and is asked in 3.1.1 at once. */

@@ -353,6 +353,30 @@ static void test_a_dead_link_is_found_behind_full_input(void **state)
     expect_wants(s, MQTT_WANT_CLOSE);
 }
 
+/* All places of the list are taken by what is settled: it is the network that
+ * holds them up, not the application, and the clock does not stop for it. */
+static void
+test_a_full_list_that_cannot_leave_does_not_stop_the_clock(void **state)
+{
+    struct script *s = *state;
+
+    s->config.settle = MQTT_SETTLE_BY_CALL;
+    s->memory.unsettled_count = 2;
+    s->memory.control_size = 16;
+    connected(s);
+    for (int i = 1; i < 40; i++)
+        server_publishes(s, 0x32, "a", (uint16_t)i, "x");
+    s->blocked = true;
+    while (script_feed(s) || mqtt_client_next(&s->client, &s->event))
+        if (s->event.type == MQTT_EVENT_MESSAGE)
+            mqtt_settle(&s->client, s->event.message.settle_handle, 0);
+    elapse(s, PING_AFTER_MS);
+    while (mqtt_client_next(&s->client, &s->event))
+        ;
+    elapse(s, 10000);
+    expect_wants(s, MQTT_WANT_CLOSE);
+}
+
 /* ---- a packet that began and does not end -------------------------------- */
 
 static void test_half_a_packet_has_a_deadline(void **state)
@@ -462,6 +486,7 @@ int main(void)
         script_test(test_a_jump_of_the_clock_asks_first),
         script_test(test_a_packet_in_parts_does_not_meet_pingreq),
         script_test(test_who_does_not_read_does_not_miss_pingresp),
+        script_test(test_a_full_list_that_cannot_leave_does_not_stop_the_clock),
         script_test(test_half_a_packet_has_a_deadline),
         script_test(test_each_byte_buys_8_ms),
         script_test(test_a_whole_packet_ends_its_deadline),

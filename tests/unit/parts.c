@@ -609,6 +609,9 @@ static void test_refusing_a_rest_does_not_cross_a_cut(void **state)
 
 /* ---- heads --------------------------------------------------------------- */
 
+#define TEN 'v', 'v', 'v', 'v', 'v', 'v', 'v', 'v', 'v', 'v'
+#define OF_50 TEN, TEN, TEN, TEN, TEN
+
 /* Of each size around the memory of 64 bytes: what fits with one byte of
  * payload is given. */
 static void heads(struct script *s)
@@ -646,6 +649,37 @@ static void heads(struct script *s)
 static void test_a_head_fits_into_the_memory_or_is_too_large(void **state)
 {
     in_both(*state, heads);
+}
+
+/* It may give an alias that stood for another topic name, and is thrown away:
+ * what came with that alias later would have the wrong one. So there are no
+ * aliases any more, and then it is read past. */
+static void test_a_head_that_is_too_large_ends_the_aliases(void **state)
+{
+    struct script *s = *state;
+    const char *topic = NULL;
+
+    s->memory.alias_name_count = 2;
+    s->memory.alias_names_size = 64;
+    begin_5_0(s);
+    topic = of_size(80);
+    server_publishes_with(s, 0x30, "a", 0, "x", 0x23, 0x00, 0x01);
+    expect_message(s, "a", "x");
+    /* One without a topic name cannot give any. */
+    server_publishes_with(s, 0x32, "", 6, "x", 0x23, 0x00, 0x01, 0x26, 0x00,
+                          0x01, 'n', 0x00, 0x32, OF_50);
+    pull(s, MQTT_EVENT_MESSAGE_TOO_LARGE);
+    expect_no_event(s);
+    expect_bytes(s, 0x40, 0x03, 0x00, 0x06, 0x97);
+    server_publishes_with(s, 0x32, topic, 6, "x", 0x23, 0x00, 0x01);
+    expect_fatal(s, MQTT_ERR_ALIAS_MEMORY);
+    assert_int_equal(s->disconnect_code, 0x97); /* Quota exceeded */
+    discard_sent(s);
+    reconnected(s, true);
+    server_publishes(s, 0x3A, topic, 6, "x");
+    pull(s, MQTT_EVENT_MESSAGE_TOO_LARGE);
+    expect_no_event(s);
+    expect_bytes(s, 0x40, 0x03, 0x00, 0x06, 0x97);
 }
 
 /* 400 bytes of payload may follow, or nothing: the head alone tells. */
@@ -996,6 +1030,7 @@ int main(void)
         script_test(test_a_message_that_is_cut_begins_anew),
         script_test(test_refusing_a_rest_does_not_cross_a_cut),
         script_test(test_a_head_fits_into_the_memory_or_is_too_large),
+        script_test(test_a_head_that_is_too_large_ends_the_aliases),
         script_test(test_a_malformed_head_is_fatal),
         script_test(test_identifier_0_is_fatal),
         script_test(test_malformed_properties_of_a_head_are_fatal),

@@ -351,6 +351,65 @@ static void test_a_list_holds_as_many_as_it_says(void **state)
     expect_fatal(s, MQTT_ERR_RECEIVED_FULL);
 }
 
+/* The server began another session, and nobody knows: CONNACK was lost. What is
+ * left of the old one makes room, or no message of QoS 2 would ever fit. */
+static void test_what_did_not_come_again_makes_room_in_the_list(void **state)
+{
+    struct script *s = *state;
+
+    use_list(s, 2);
+    connected(s);
+    for (uint16_t i = 1; i <= 2; i++) {
+        server_publishes(s, 0x34, "a", (uint16_t)(i * 1000), "");
+        pull(s, MQTT_EVENT_MESSAGE);
+    }
+    cut(s);
+    reconnected(s, true);
+    for (uint16_t i = 7; i <= 8; i++) {
+        server_publishes(s, 0x34, "a", i, "");
+        pull(s, MQTT_EVENT_MESSAGE);
+    }
+    server_publishes(s, 0x34, "a", 9, "");
+    expect_fatal(s, MQTT_ERR_RECEIVED_FULL);
+}
+
+/* What came again is still known; PUBREL need not know what it releases. */
+static void test_what_came_again_keeps_its_place_in_the_list(void **state)
+{
+    struct script *s = *state;
+
+    use_list(s, 3);
+    connected(s);
+    for (uint16_t i = 1; i <= 3; i++) {
+        server_publishes(s, 0x34, "a", (uint16_t)(i * 1000), "");
+        pull(s, MQTT_EVENT_MESSAGE);
+    }
+    cut(s);
+    discard_sent(s);
+    reconnected(s, true);
+    for (int i = 0; i < 2; i++) {
+        server_publishes(s, 0x3C, "a", 2000, "");
+        expect_no_event(s);
+        expect_packet(s, 0x50, 2000);
+    }
+    server_publishes(s, 0x34, "a", 7, "");
+    pull(s, MQTT_EVENT_MESSAGE);
+    server_publishes(s, 0x34, "a", 8, "");
+    pull(s, MQTT_EVENT_MESSAGE);
+    server_publishes(s, 0x3C, "a", 2000, "");
+    expect_no_event(s);
+    discard_sent(s);
+    for (uint16_t i = 1; i <= 3; i++) {
+        server_answers(s, 0x62, (uint16_t)(i * 1000));
+        expect_no_event(s);
+        expect_packet(s, 0x70, (uint16_t)(i * 1000));
+    }
+    server_publishes(s, 0x34, "a", 9, "");
+    pull(s, MQTT_EVENT_MESSAGE);
+    server_publishes(s, 0x34, "a", 10, "");
+    expect_fatal(s, MQTT_ERR_RECEIVED_FULL);
+}
+
 static void test_without_a_list_qos_2_is_fatal(void **state)
 {
     struct script *s = *state;
@@ -618,6 +677,8 @@ int main(void)
         script_test(test_an_acknowledgement_does_not_cross_a_cut),
         script_test(test_qos_2_is_given_once_over_a_cut),
         script_test(test_a_list_holds_as_many_as_it_says),
+        script_test(test_what_did_not_come_again_makes_room_in_the_list),
+        script_test(test_what_came_again_keeps_its_place_in_the_list),
         script_test(test_without_a_list_qos_2_is_fatal),
         script_test(test_every_identifier_fits_into_the_bits),
         script_test(test_qos_3_is_fatal),

@@ -617,9 +617,10 @@ const char *event_name(enum mqtt_event_type type)
                                         "STORE_FAILED",
                                         "REFUSED",
                                         "SERVER_DISCONNECT",
-                                        "AUTHENTICATION"};
+                                        "AUTHENTICATION",
+                                        "WOKEN"};
 
-    return type <= MQTT_EVENT_AUTHENTICATION ? names[type] : "?";
+    return type <= MQTT_EVENT_WOKEN ? names[type] : "?";
 }
 
 /* Bytes move as long as that brings no event. */

@@ -430,8 +430,59 @@ static void test_what_gives_the_server_its_quota_back(void **state)
     expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
 }
 
-/* Over a cut: what is unsettled still has its place, and the server may send
- * as much as was announced, the old ones among it. */
+/* PUBREL of nothing is answered, and gives nothing back. */
+static void test_an_unknown_pubrel_gives_no_quota_back(void **state)
+{
+    struct script *s = settles_5_0(state, 4);
+
+    s->config.connect.receive_maximum = 1;
+    connected(s);
+    comes(s, 0x32, 1);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    assert_int_equal(expect_packet(s, 0x70, 7)->reason_code, 0x92);
+    server_publishes(s, 0x32, "a", 2, "x");
+    expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
+}
+
+/* What comes again on another connection is open on that one, too. */
+static void test_what_comes_again_counts_towards_receive_maximum(void **state)
+{
+    struct script *s = settles_5_0(state, 4);
+    uint32_t one;
+
+    s->config.connect.receive_maximum = 2;
+    connected(s);
+    one = comes(s, 0x34, 1);
+    cut(s);
+    reconnected(s, true);
+    server_publishes(s, 0x3C, "a", 1, "x");
+    comes(s, 0x32, 2);
+    /* One that is over makes place for one more, and no more than that. */
+    assert_int_equal(settle(s, one, 0), MQTT_OK);
+    server_answers(s, 0x62, 1);
+    comes(s, 0x32, 3);
+    server_publishes(s, 0x32, "a", 4, "x");
+    expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
+    assert_int_equal(s->disconnect_code, 0x93);
+}
+
+/* ... and one that was refused meanwhile is over as soon as it comes. */
+static void test_what_was_refused_and_comes_again_counts_no_more(void **state)
+{
+    struct script *s = settles_5_0(state, 4);
+    uint32_t one;
+
+    s->config.connect.receive_maximum = 1;
+    connected(s);
+    one = comes(s, 0x34, 1);
+    cut(s);
+    assert_int_equal(settle(s, one, 0x87), MQTT_OK);
+    reconnected(s, true);
+    server_publishes(s, 0x3C, "a", 1, "x");
+    comes(s, 0x32, 2);
+}
+
 /* The third one made room for the second and comes again all the same: its
  * PUBREC leaves behind that of the first [3.1.1 MQTT-4.6.0-3]. */
 static void test_what_made_room_and_comes_again_keeps_the_order(void **state)
@@ -462,6 +513,8 @@ static void test_what_made_room_and_comes_again_keeps_the_order(void **state)
     expect_packet(s, 0x50, 3);
 }
 
+/* Over a cut: what is unsettled still has its place, and the server may send
+ * as much as was announced, the old ones among it. */
 static void test_after_a_cut_the_server_sends_the_old_ones_first(void **state)
 {
     struct script *s = settles_5_0(state, 3);
@@ -593,6 +646,9 @@ static const struct CMUnitTest tests[] = {
     script_test(test_in_3_1_1_duplicates_pass_a_full_list),
     script_test(test_in_5_0_as_many_are_announced_and_no_more_taken),
     script_test(test_what_gives_the_server_its_quota_back),
+    script_test(test_an_unknown_pubrel_gives_no_quota_back),
+    script_test(test_what_comes_again_counts_towards_receive_maximum),
+    script_test(test_what_was_refused_and_comes_again_counts_no_more),
     script_test(test_what_made_room_and_comes_again_keeps_the_order),
     script_test(test_after_a_cut_the_server_sends_the_old_ones_first),
     script_test(test_settling_with_control_full_loses_nothing),

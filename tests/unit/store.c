@@ -1083,6 +1083,22 @@ static void test_records_of_a_lost_session_are_gone(void **state)
     }
 }
 
+/* Else a process that is killed between would never tell of it. */
+static void test_an_end_is_told_before_its_removal_is_durable(void **state)
+{
+    struct script *s = *state;
+
+    with_state(s);
+    cut(s);
+    reconnected(s, false);
+    expect_published(s, 2, MQTT_OUTCOME_UNKNOWN);
+    expect_published(s, 1, MQTT_OUTCOME_LOST);
+    assert_non_null(record(MQTT_RECORD_PUBREL, 2));
+    assert_non_null(record(MQTT_RECORD_PUBLISH, 1));
+    settled_down(s);
+    assert_int_equal(m.record_count, 1);
+}
+
 static void test_what_outlives_a_lost_session_is_put_anew(void **state)
 {
     struct script *s = *state;
@@ -1206,6 +1222,33 @@ static void test_an_assigned_client_identifier_is_restored(void **state)
     s->memory.identifier_size = 2;
     assert_int_equal(start_as(s), MQTT_ERR_MEMORY);
     s->memory.identifier_size = 32;
+}
+
+/* CONNECT with it fits without Topic Alias Maximum, which is not announced after
+ * the memory for topic names was too small; but the next process announces it. */
+static void test_an_identifier_too_large_for_the_next_process(void **state)
+{
+    struct script *s = *state;
+
+    if (!in_5_0())
+        return;
+    with_store(s);
+    s->config.connect.client_identifier = mqtt_text("");
+    s->memory.alias_name_count = 2;
+    s->memory.alias_names_size = 8;
+    start(s);
+    connects(s);
+    s->memory.control_size = expect_packet(s, 0x10, 0)->size;
+    killed(s);
+    connected(s);
+    server_publishes_with(s, 0x30, "long topic", 0, "x", 0x23, 0x00, 0x01);
+    expect_fatal(s, MQTT_ERR_ALIAS_MEMORY);
+    discard_sent(s);
+    reconnected_with(s, 0, 0x12, 0, 3, 's', 'i', 'd');
+    expect_no_event(s);
+    assert_int_equal(mqtt_client_identifier(&s->client).size, 0);
+    killed(s);
+    connected_again(s, false);
 }
 
 /* ---- which version ------------------------------------------------------------------- */
@@ -1765,6 +1808,38 @@ static void test_what_was_sent_before_a_cut_is_taken_all_the_same(void **state)
     pull(s, MQTT_EVENT_DISCONNECTED);
 }
 
+/* PINGRESP may lie behind the PUBREL that waits for a commit. */
+static void test_a_slow_commit_is_no_dead_link(void **state)
+{
+    struct script *s = *state;
+
+    with_store(s);
+    s->memory.released_count = 1;
+    connected(s);
+    settled_down(s);
+    for (uint16_t i = 7; i < 9; i++) {
+        server_publishes(s, 0x34, "a", i, "x");
+        expect_message(s, "a", "x");
+        expect_no_event(s);
+        expect_packet(s, 0x50, i);
+    }
+    m.later = true;
+    for (uint16_t i = 7; i < 9; i++)
+        server_answers(s, 0x62, i);
+    expect_no_event(s);
+    elapse(s, 59000);
+    expect_packet(s, 0xC0, 0);
+    server_sends(s, 0xD0, 0x00);
+    for (int seconds = 0; seconds < 30; seconds++) {
+        elapse(s, 1000);
+        expect_no_event(s);
+        expect_wants(s, MQTT_WANT_NOTHING);
+    }
+    commits(s);
+    expect_no_event(s);
+    expect_packet(s, 0x70, 7);
+}
+
 static void test_messages_wait_while_the_list_of_unsettled_is_full(void **state)
 {
     struct script *s = *state;
@@ -1998,11 +2073,13 @@ int main(void)
         script_test(test_nothing_leaves_before_it_counts_as_sent),
         script_test(test_what_was_never_sent_expires_when_restored),
         script_test(test_records_of_a_lost_session_are_gone),
+        script_test(test_an_end_is_told_before_its_removal_is_durable),
         script_test(test_what_outlives_a_lost_session_is_put_anew),
         script_test(test_a_lost_session_can_be_published_anew),
         script_test(test_a_clean_session_leaves_no_records),
         script_test(test_two_clients_of_one_store_share_nothing),
         script_test(test_an_assigned_client_identifier_is_restored),
+        script_test(test_an_identifier_too_large_for_the_next_process),
         script_test(test_a_session_of_a_version_not_configured_is_refused),
         script_test(test_with_the_fallback_records_are_written_in_its_form),
         script_test(test_a_session_in_the_fallbacks_form_stays_with_it),
@@ -2023,6 +2100,7 @@ int main(void)
         script_test(test_what_was_not_committed_is_nothing_to_the_next_one),
         script_test(test_pubrel_waits_while_the_list_of_released_is_full),
         script_test(test_what_was_sent_before_a_cut_is_taken_all_the_same),
+        script_test(test_a_slow_commit_is_no_dead_link),
         script_test(test_messages_wait_while_the_list_of_unsettled_is_full),
         script_test(test_a_refused_message_is_not_written_anew),
         script_test(test_what_was_given_up_is_unknown_when_restored),

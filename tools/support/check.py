@@ -189,7 +189,13 @@ def fuzz(count, seconds):
         say(f'fuzz: {line}')
         count.add('FAILED' if target in found else 'passed', f'fuzz: {target}',
                   f'see build-fuzz/findings\n{text[-4000:]}')
-    if status and not found or not last:
+    missed = dict(re.findall(r'^MISSED: ([^:]*): (.*)$', text, re.M))
+    held = dict(re.findall(r'^bar held: ([^:]*): (.*)$', text, re.M))
+    for target, why in [*missed.items(), *held.items()]:
+        say(f'fuzz: {target}: {why}')
+        count.add('FAILED' if target in missed else 'passed',
+                  f'fuzz: rate of {target}', why)
+    if status and not found and not missed or not last:
         count.add('FAILED', 'fuzz', f'status {status}\n{text[-4000:]}')
 
 
@@ -205,7 +211,8 @@ def full(count):
     test(count, GCC)
     conformance(count, GCC)
     test(count, CLANG, 'unit', 'conformance', 'headers', 'symbols')
-    test(count, SANITIZED, 'unit', 'conformance', 'broker', 'fuzz', 'hostile')
+    test(count, SANITIZED, 'unit', 'conformance', 'broker', 'net', 'fuzz',
+         'hostile')
     fuzz(count, 10)
     coverage(count)
     bench(count)

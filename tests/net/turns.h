@@ -1,0 +1,41 @@
+/*
+ * turns.h - the bar on how long a turn of the loop may keep its thread: 5 ms of
+ * processor time, whatever comes from the network. And the marker for threads
+ * of a test that may block though they use a library that the shim watches.
+ *
+ * Under sanitizers and valgrind the longest is only printed.
+ */
+#ifndef TURNS_H
+#define TURNS_H
+
+#include <mqttloop/mqttloop.h>
+
+#define TURN_LIMIT_US 5000
+
+/** mqtt_loop(), measured: fails the test above the limit. One call may have
+ * several turns; the limit is for all of them. */
+int turn(struct mqtt_client *client, int timeout_ms);
+
+/** The same for what other loops do: begin right before a turn or whatever is
+ * to be as short, end right after. */
+void turn_begin(void);
+void turn_end(void);
+
+/** The longest so far, in microseconds; for a test's last line. */
+unsigned long turns_longest_us(void);
+
+/** This thread is no client's: let it block. See shim.c. */
+void turns_may_block_here(void);
+
+/** Let happen what happens until `condition`, which must be within 10 s. */
+#define turn_until(client, condition)                                          \
+    do {                                                                       \
+        mqtt_time until_ = mqtt_posix_now() + 10000;                           \
+        while (!(condition)) {                                                 \
+            if (mqtt_posix_now() > until_)                                     \
+                fail_msg("waited in vain for: %s", #condition);                \
+            turn(client, 20);                                                  \
+        }                                                                      \
+    } while (0)
+
+#endif
