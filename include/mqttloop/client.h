@@ -394,6 +394,9 @@ struct mqtt_config {
     /** Hooks, see log.h; NULL: none. */
     void (*log)(void *context, const struct mqtt_log *log);
     void (*trace)(void *context, const struct mqtt_trace *trace);
+    /** With `trace`: &mqtt_trace_seam. (mqtt_client_new() of posix.h sees to
+     * it.) */
+    const struct mqtt_trace_seam *trace_seam;
 
     /** Callbacks; NULL: none. on_message is the default one, for messages
      * that no subscription took. */
@@ -459,8 +462,8 @@ struct mqtt_client {
  * client is destroyed; the struct mqtt_memory itself is read now only.
  * Nothing happens before mqtt_connect().
  *
- * MQTT_ERR_VERSION: `size` is another. MQTT_ERR_ARGUMENT: protocol or random
- * is missing, keep_alive_s is out of range, or fallback is not the lower
+ * MQTT_ERR_VERSION: `size` is another. MQTT_ERR_ARGUMENT: protocol, random or
+ * trace_seam is missing, keep_alive_s is out of range, or fallback is not the lower
  * version. MQTT_ERR_SERVER, _CLIENT_IDENTIFIER, _USER_NAME, _PASSWORD, _WILL:
  * that part of the configuration. MQTT_ERR_PROPERTY: 5.0, those of CONNECT or
  * of the will, also one that has a member of its own. MQTT_ERR_MEMORY: a size

@@ -55,6 +55,10 @@ struct mqtt_trace {
     struct mqtt_span text;
 };
 
+/** What the library has to do with a trace, named by the configuration beside
+ * its hook: a program that names it not has none of it. */
+extern const struct mqtt_trace_seam mqtt_trace_seam;
+
 /**
  * Write one line about a packet, such as `> PUBLISH q1 id 7 "a/b" 21 bytes`,
  * to `out`, at most `size` bytes with its final NUL (0: nothing). Bytes that

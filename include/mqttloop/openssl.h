@@ -72,7 +72,7 @@ struct mqtt_tls_options {
     bool crl_whole_chain;
     /** A host name or an IP address that the certificate must be for, and that
      * is sent as the server name (SNI), instead of the host in the server's
-     * address. A unix socket needs it. */
+     * address. A unix socket needs it. No name begins with a dot. */
     const char *server_name;
     /** Trust anybody: no chain and no name is looked at. Whoever is on the way
      * can read and change everything. For tests only. */
@@ -125,7 +125,10 @@ struct mqtt_tls_options {
     /** NULL: the default ones. `library` has the providers that URIs need
      * loaded; `properties` are OpenSSL's property query, e.g. "?provider=tpm2".
      * What a provider does to sign happens within the turn of the loop: a token
-     * may take long. */
+     * may take long. tpm2-openssl (1.1.1) needs a resource manager (/dev/tpmrm0
+     * or tpm2-abrmd), TLS 1.3, and
+     * "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes": OpenSSL
+     * copies digests, for which a TPM has no room. */
     struct ossl_lib_ctx_st *library;
     const char *properties;
     /**

@@ -17,7 +17,8 @@ static enum mqtt_session_start session_start(const struct mqtt_config *config)
 
 static enum mqtt_error check_config(const struct mqtt_config *config)
 {
-    if (!config->protocol || !config->random)
+    if (!config->protocol || !config->random ||
+        (config->trace && !config->trace_seam))
         return MQTT_ERR_ARGUMENT;
     if (config->fallback && (!mqtt_protocol_is_5(config->protocol) ||
                              mqtt_protocol_is_5(config->fallback)))

@@ -14,6 +14,7 @@ static bool not_understood(const struct mqtt_client *c)
     case MQTT_ERR_CLOSED:
     case MQTT_ERR_NETWORK:
     case MQTT_ERR_TLS_TRUNCATED: /* closed, by a server that is short with us */
+    case MQTT_ERR_WEBSOCKET:     /* closed with a code, such as 1002 */
         return c->greeted_;
     default:
         return false;

@@ -8,6 +8,10 @@ enum link { LINK_CLOSED, LINK_OPENING, LINK_OPEN };
 /* Rounds of writing and reading in one turn: then others in the same loop
  * have theirs, and this client the next. */
 #define ROUNDS 16
+/* What is written in one round, in bytes and in pieces: a network that is as
+ * fast as memory takes all. */
+#define ROUND_SIZE 65536
+#define ROUND_PIECES 16
 
 static void requested(void *driver)
 {
@@ -187,22 +191,25 @@ static void flush(struct mqtt_drive *d)
         link_failed(d);
 }
 
-/* Write until the transport takes no more or nothing is left. */
+/* Write until the transport takes no more, nothing is left, or others are to
+ * have their turn. */
 static int write_all(struct mqtt_drive *d)
 {
     const void *bytes;
-    size_t size;
+    size_t size, left = ROUND_SIZE;
     int count = 0;
 
-    while (d->link_ == LINK_OPEN &&
+    while (d->link_ == LINK_OPEN && left > 0 && count < ROUND_PIECES &&
            (bytes = mqtt_client_output_buf(d->client_, &size)) != NULL) {
-        ptrdiff_t n = d->transport_->ops->send(d->transport_, bytes, size);
+        ptrdiff_t n = d->transport_->ops->send(d->transport_, bytes,
+                                               size < left ? size : left);
 
         if (n == MQTT_IO_FAILED)
             link_failed(d);
         if (n <= 0)
             break;
         mqtt_client_output_done(d->client_, (size_t)n);
+        left -= (size_t)n;
         count++;
     }
     return count;

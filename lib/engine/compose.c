@@ -170,7 +170,8 @@ static void stage(struct mqtt_engine *e, const struct plan *p, bool whole)
     c->used_ += (uint32_t)(w.at - begin);
     /* Else it is told of when the rest has left. */
     if (e->config_->trace && (whole || p->image.source.size))
-        mqtt_trace_composed(e, begin, (uint32_t)(w.at - begin), p->size);
+        e->config_->trace_seam->packet(e, true, begin, (uint32_t)(w.at - begin),
+                                       p->size);
 }
 
 /* The payload follows from its source, while one byte of the image, and so the

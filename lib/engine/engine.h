@@ -179,21 +179,23 @@ static inline void mqtt_engine_packet_ended(struct mqtt_engine *e)
     e->packet_by_ = MQTT_NEVER;
 }
 
-/* Tell the trace hook of a packet of `size` bytes, and of each PUBLISH that has
- * left. */
-void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
-                       uint32_t size);
-void mqtt_trace_published(struct mqtt_engine *e);
-void mqtt_trace_oversize(struct mqtt_engine *e);
-/* The same of a PUBLISH of which `available` bytes are at hand. */
-void mqtt_trace_composed(struct mqtt_engine *e, const uint8_t *packet,
-                         uint32_t available, uint32_t size);
+/* What tells the trace hook, which is there when these are called. */
+struct mqtt_trace_seam {
+    /* Of a packet of `size` bytes, of which `available` are at hand: of a
+     * PUBLISH perhaps not all. */
+    void (*packet)(struct mqtt_engine *e, bool sent, const uint8_t *packet,
+                   uint32_t available, uint32_t size);
+    /* Of each PUBLISH that has left the outbox. */
+    void (*published)(struct mqtt_engine *e);
+    /* Of the one that is read past. */
+    void (*oversize)(struct mqtt_engine *e);
+};
 
 static inline void mqtt_engine_trace(struct mqtt_engine *e, bool sent,
                                      const uint8_t *packet, uint32_t size)
 {
     if (e->config_->trace)
-        mqtt_trace_packet(e, sent, packet, size);
+        e->config_->trace_seam->packet(e, sent, packet, size, size);
 }
 
 #endif

@@ -238,7 +238,7 @@ void mqtt_engine_output_done(struct mqtt_engine *e, size_t size)
     } else {
         mqtt_outbox_sent(e->session_, (uint32_t)size);
         if (e->config_->trace)
-            mqtt_trace_published(e);
+            e->config_->trace_seam->published(e);
     }
     e->offering_ = OFFER_NOTHING;
 }

@@ -88,7 +88,7 @@ void mqtt_oversize_ended(struct mqtt_engine *e)
     e->oversize_.step_ = NONE;
     mqtt_engine_packet_ended(e);
     if (e->config_->trace)
-        mqtt_trace_oversize(e);
+        e->config_->trace_seam->oversize(e);
 }
 
 static enum mqtt_error tell(struct mqtt_engine *e, struct mqtt_event *event)
@@ -148,4 +148,4 @@ static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
     return MQTT_OK;
 }
 
-const struct mqtt_large mqtt_large_past = {begin, next};
+const struct mqtt_large mqtt_large_past = {.begin = begin, .next = next};

@@ -233,7 +233,7 @@ static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
     }
 }
 
-const struct mqtt_large mqtt_large_parts = {begin, next};
+const struct mqtt_large mqtt_large_parts = {.begin = begin, .next = next};
 
 enum mqtt_error mqtt_parts_refuse(struct mqtt_engine *e, uint8_t code)
 {

@@ -132,6 +132,12 @@ enum mqtt_error mqtt_receive_ack_5_0(struct mqtt_engine *e, uint8_t first_byte,
                                     identifier, code, event);
 }
 
+/* With a store: what is not known may be what was just removed. */
+static bool removal_waits(const struct mqtt_session *s)
+{
+    return s->store_ && (s->store_changed_ || s->committing_);
+}
+
 /* PUBCOMP for each PUBREL, known or not [5.0 MQTT-4.3.3-11]. */
 enum mqtt_error mqtt_receive_pubrel_5_0(struct mqtt_engine *e,
                                         uint8_t first_byte,
@@ -148,7 +154,7 @@ enum mqtt_error mqtt_receive_pubrel_5_0(struct mqtt_engine *e,
     (void)event;
     if (error)
         return error;
-    if (e->session_->store_ || mqtt_received_has(received, identifier))
+    if (removal_waits(e->session_) || mqtt_received_has(received, identifier))
         return mqtt_engine_complete(e, identifier);
     return mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier,
                                  MQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND)

@@ -79,11 +79,16 @@ static enum mqtt_error admit_again(struct mqtt_engine *e, uint16_t identifier)
     return MQTT_OK;
 }
 
-/* In a store there would be more of them than its restoring takes. */
+/* What goes leaves the store, too: it would not take more than are restored. */
 static bool room_for_one(struct mqtt_session *s)
 {
-    return s->store_ ? !mqtt_received_full(&s->received_)
-                     : mqtt_received_make_room(&s->received_);
+    uint16_t gone;
+
+    if (!mqtt_received_make_room(&s->received_, &gone))
+        return false;
+    if (gone && s->store_)
+        s->store_->seam->forget_received(s, gone);
+    return true;
 }
 
 enum mqtt_error mqtt_engine_admit(struct mqtt_engine *e, unsigned qos,

@@ -114,29 +114,17 @@ static void decode(struct mqtt_reader *r, struct mqtt_trace *t, bool five)
 }
 
 /* A packet of `size` bytes of which so many are at hand. */
-static void tell(struct mqtt_engine *e, bool sent, const uint8_t *packet,
-                 uint32_t available, uint32_t size)
+static void packet(struct mqtt_engine *e, bool sent, const uint8_t *bytes,
+                   uint32_t available, uint32_t size)
 {
     struct mqtt_trace t = {.at = e->now_, .sent = sent, .size = size};
-    struct mqtt_reader r = {packet + 1, packet + available, false};
+    struct mqtt_reader r = {bytes + 1, bytes + available, false};
     uint32_t length;
 
-    t.first_byte = packet[0];
-    r.at += mqtt_length_read(packet + 1, available - 1, &length);
+    t.first_byte = bytes[0];
+    r.at += mqtt_length_read(bytes + 1, available - 1, &length);
     decode(&r, &t, mqtt_protocol_is_5(e->protocol_));
     e->config_->trace(e->config_->context, &t);
-}
-
-void mqtt_trace_packet(struct mqtt_engine *e, bool sent, const uint8_t *packet,
-                       uint32_t size)
-{
-    tell(e, sent, packet, size, size);
-}
-
-void mqtt_trace_composed(struct mqtt_engine *e, const uint8_t *packet,
-                         uint32_t available, uint32_t size)
-{
-    tell(e, true, packet, available, size);
 }
 
 /* The two bytes behind the topic name, wherever they lie. */
@@ -169,7 +157,7 @@ static void trace_publish(struct mqtt_engine *e, uint32_t start, uint32_t size)
     e->config_->trace(e->config_->context, &t);
 }
 
-void mqtt_trace_published(struct mqtt_engine *e)
+static void published(struct mqtt_engine *e)
 {
     uint32_t start, size;
 
@@ -179,7 +167,7 @@ void mqtt_trace_published(struct mqtt_engine *e)
 }
 
 /* Its topic name was thrown away. */
-void mqtt_trace_oversize(struct mqtt_engine *e)
+static void oversize(struct mqtt_engine *e)
 {
     const struct mqtt_oversize *o = &e->oversize_;
     struct mqtt_trace t = {.at = e->now_,
@@ -189,3 +177,9 @@ void mqtt_trace_oversize(struct mqtt_engine *e)
 
     e->config_->trace(e->config_->context, &t);
 }
+
+const struct mqtt_trace_seam mqtt_trace_seam = {
+    .packet = packet,
+    .published = published,
+    .oversize = oversize,
+};

@@ -66,13 +66,14 @@ void mqtt_received_came(struct mqtt_identifier_set *set, uint16_t identifier)
  * [5.0 MQTT-4.6.0-5]. So of one that did not come either PUBREL is to come, for
  * which it need not be known, or its session is gone, and CONNACK that told so
  * was lost: then nothing else would ever set it free. */
-bool mqtt_received_make_room(struct mqtt_identifier_set *set)
+bool mqtt_received_make_room(struct mqtt_identifier_set *set, uint16_t *gone)
 {
+    *gone = 0;
     if (!mqtt_received_full(set))
         return true;
     if (set->here_ == set->count_)
         return false;
-    set->count_--; /* the last one has not come here */
+    *gone = set->list_[--set->count_]; /* it has not come here */
     return true;
 }
 

@@ -21,8 +21,8 @@ void mqtt_received_begin(struct mqtt_identifier_set *set);
 /* One that is in it has come again. */
 void mqtt_received_came(struct mqtt_identifier_set *set, uint16_t identifier);
 /* There is room for one that is new on this connection, if need be in place of
- * one that has not come on it. False: there is none. */
-bool mqtt_received_make_room(struct mqtt_identifier_set *set);
+ * one that has not come on it: *gone, else 0. False: there is none. */
+bool mqtt_received_make_room(struct mqtt_identifier_set *set, uint16_t *gone);
 void mqtt_received_remove(struct mqtt_identifier_set *set, uint16_t identifier);
 void mqtt_received_clear(struct mqtt_identifier_set *set);
 

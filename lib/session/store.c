@@ -100,14 +100,20 @@ static void put_received(struct mqtt_session *s, uint16_t identifier)
     put(s, &record);
 }
 
+/* Nothing waits for that. */
+static void forget_received(struct mqtt_session *s, uint16_t identifier)
+{
+    note(s, s->store_->remove(s->store_, s->store_key_, MQTT_RECORD_RECEIVED,
+                              identifier));
+}
+
 /* PUBREL came; PUBCOMP waits for the commit. */
 static bool remove_received(struct mqtt_session *s, uint16_t identifier)
 {
     if (s->released_count_ == s->released_capacity_)
         return false;
     s->released_[s->released_count_++] = identifier;
-    note(s, s->store_->remove(s->store_, s->store_key_, MQTT_RECORD_RECEIVED,
-                              identifier));
+    forget_received(s, identifier);
     return true;
 }
 
@@ -229,6 +235,7 @@ const struct mqtt_store_seam mqtt_store_seam = {
     .remove_message = remove_message,
     .put_received = put_received,
     .remove_received = remove_received,
+    .forget_received = forget_received,
     .rewrite = rewrite,
     .commit = commit,
     .committed = committed,

@@ -15,6 +15,7 @@ struct mqtt_store_seam {
     void (*remove_message)(struct mqtt_session *s, struct mqtt_slot *slot);
     void (*put_received)(struct mqtt_session *s, uint16_t identifier);
     bool (*remove_received)(struct mqtt_session *s, uint16_t identifier);
+    void (*forget_received)(struct mqtt_session *s, uint16_t identifier);
     void (*rewrite)(struct mqtt_session *s);
     void (*commit)(struct mqtt_session *s, struct mqtt_client *client);
     void (*committed)(struct mqtt_session *s, enum mqtt_error error);

@@ -48,10 +48,20 @@ ptrdiff_t mqtt_tls_push(struct mqtt_tls *self)
     return 0;
 }
 
+/* To wait for memory would be to spin: what was ready stays ready. */
+static void *allocate(struct mqtt_tls *self, size_t size)
+{
+    void *memory = malloc(size);
+
+    if (!memory)
+        mqtt_tls_fail(self, MQTT_ERR_TLS, "the machine has no memory");
+    return memory;
+}
+
 /* Room for `size` bytes in one piece; false: the machine has no memory. */
 static bool make_room(struct mqtt_tls *self, size_t size)
 {
-    if (!self->out && !(self->out = malloc(MQTT_TLS_OUT_SIZE)))
+    if (!self->out && !(self->out = allocate(self, MQTT_TLS_OUT_SIZE)))
         return false;
     if (self->out_end + size > MQTT_TLS_OUT_SIZE) {
         memmove(self->out, self->out + self->out_begin,
@@ -91,8 +101,8 @@ static ptrdiff_t fill(struct mqtt_tls *self)
 
     if (self->without_data > MQTT_TLS_MOST_WITHOUT_DATA)
         return MQTT_IO_WAIT; /* the layer gives up */
-    if (!self->in && !(self->in = malloc(MQTT_TLS_IN_SIZE)))
-        return MQTT_IO_WAIT; /* a deadline will end this */
+    if (!self->in && !(self->in = allocate(self, MQTT_TLS_IN_SIZE)))
+        return MQTT_IO_WAIT; /* the layer has failed */
     got = mqtt_layer_recv(&self->layer.transport, self->in, MQTT_TLS_IN_SIZE);
     if (got <= 0) {
         mqtt_tls_drop_in(self);

@@ -239,8 +239,10 @@ static bool set_name(const struct making *m)
 {
     const char *name = m->options->server_name;
 
-    if (name && (!name[0] || strlen(name) >= sizeof m->kind->server_name))
-        return refuse(m, "server_name", "it is empty or too long");
+    if (name && (!name[0] || name[0] == '.' ||
+                 strlen(name) >= sizeof m->kind->server_name))
+        return refuse(m, "server_name",
+                      "it is empty, begins with a dot, or is too long");
     if (name)
         strcpy(m->kind->server_name, name);
     return true;
@@ -248,20 +250,22 @@ static bool set_name(const struct making *m)
 
 /* ---- the context --------------------------------------------------------------- */
 
-static void set_basics(const struct making *m)
+static bool set_basics(const struct making *m)
 {
     SSL_CTX *context = m->kind->context;
 
-    SSL_CTX_set_app_data(context, m->kind);
+    if (!SSL_CTX_set_app_data(context, m->kind))
+        return false; /* our callbacks need it */
     SSL_CTX_set_verify_depth(context, DEEPEST_CHAIN);
     if (!m->kind->resume) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-        return;
+        return true;
     }
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT |
                                                 SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, keep_session);
+    return true;
 }
 
 static bool make_context(const struct making *m)
@@ -270,9 +274,8 @@ static bool make_context(const struct making *m)
 
     m->kind->context = SSL_CTX_new_ex(options->library, options->properties,
                                       TLS_client_method());
-    if (!must(m, m->kind->context != NULL, "library"))
+    if (!must(m, m->kind->context && set_basics(m), "library"))
         return false;
-    set_basics(m);
     return set_versions(m) && set_ciphers(m) && set_trust(m) &&
            set_certificate(m) && set_psk(m) && set_key_log(m);
 }

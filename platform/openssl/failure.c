@@ -165,6 +165,8 @@ void mqtt_tls_fail_by_openssl(struct mqtt_tls *self)
     char words[160];
 
     mqtt_tls_words(words, sizeof words);
+    if (self->state == MQTT_TLS_FAILED)
+        return; /* by the BIO, which knows more */
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
         error = of_verification(result);
         snprintf(words, sizeof words, "%s",

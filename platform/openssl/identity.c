@@ -43,6 +43,8 @@ bool mqtt_tls_identify(struct mqtt_tls *self, const struct mqtt_server *server,
     size = host.data ? size_of_name(host) : 0;
     if (size == 0 || size >= sizeof self->name)
         return self->kind->insecure && size == 0;
+    if (*(const char *)host.data == '.')
+        return false; /* for OpenSSL that is any name below it */
     memcpy(self->name, host.data, size);
     self->name[size] = '\0';
     self->name_is_address = is_address(self->name);

@@ -111,8 +111,8 @@ static bool make_ssl(struct mqtt_tls *self)
     BIO_set_data(bio, self);
     SSL_set_bio(self->ssl, bio, bio);
     SSL_set_connect_state(self->ssl);
-    if (!kind->own_context)
-        SSL_set_app_data(self->ssl, self);
+    if (!kind->own_context && !SSL_set_app_data(self->ssl, self))
+        return false; /* our callbacks need it */
     SSL_set_msg_callback(self->ssl, overhear);
     SSL_set_msg_callback_arg(self->ssl, self);
     restrict_protocol(self->ssl);
@@ -412,10 +412,17 @@ static ptrdiff_t receive(struct mqtt_transport *transport, void *bytes,
             break;
         total += (size_t)got;
     }
-    /* What else there was to say will be said again, if this is taken. */
-    if (total > 0 && self->state == MQTT_TLS_OPEN)
+    /* What came before a failure, too, was good; what else there was to say
+     * will be said again, if this is taken. */
+    if (total > 0)
         return (ptrdiff_t)total;
     return judge_read(self, got);
+}
+
+/* Whether a write waits for the rest of a message, which may have come since. */
+static bool must_read_to_write(const struct mqtt_tls *self)
+{
+    return self->write_reads && SSL_in_init(self->ssl);
 }
 
 static void want(struct mqtt_transport *transport, unsigned mask)
@@ -428,7 +435,7 @@ static void want(struct mqtt_transport *transport, unsigned mask)
     if (self->state != MQTT_TLS_OPEN)
         return;
     if (mask & MQTT_WRITE)
-        below |= self->write_reads ? MQTT_READ : MQTT_WRITE;
+        below |= must_read_to_write(self) ? MQTT_READ : MQTT_WRITE;
     if (self->out_begin < self->out_end)
         below |= MQTT_WRITE;
     mqtt_layer_want(transport, below);

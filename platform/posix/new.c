@@ -82,11 +82,12 @@ static struct mqtt_span copy_span(struct layout *layout, struct mqtt_span from)
     return copy_bytes(layout, from, LARGEST_FIELD);
 }
 
+/* Of any length, since nobody refuses it later. */
 static const char *copy_text(struct layout *layout, const char *text)
 {
     struct mqtt_span with_nul = {text, text ? strlen(text) + 1 : 0};
 
-    return copy_span(layout, with_nul).data;
+    return copy_bytes(layout, with_nul, SIZE_MAX).data;
 }
 
 static void copy_options(struct layout *layout, struct mqtt_host *options)
@@ -163,6 +164,8 @@ static void copy_config(struct layout *layout, struct host *host,
         config->server_count = 1;
     if (!config->protocol)
         config->protocol = &mqtt_protocol_3_1_1;
+    if (config->trace)
+        config->trace_seam = &mqtt_trace_seam;
     if (!config->random) {
         config->random = random_bits;
         config->random_context = host;

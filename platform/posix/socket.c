@@ -189,6 +189,8 @@ static void reset(struct mqtt_socket *self, mqtt_time now)
     self->detail[0] = 0;
     self->recall_at = MQTT_NEVER;
     self->doubt_is_over = true;
+    self->send_error = 0;
+    self->heard_out = false;
     mqtt_race_start(&self->race, now);
 }
 
@@ -295,6 +297,12 @@ static void ready(struct mqtt_transport *transport, unsigned slot,
 
 /* ---- the connection ------------------------------------------------------ */
 
+static ptrdiff_t broken(struct mqtt_socket *self, int error)
+{
+    fail_at(self, self->race.runners[self->race.winner].address, error);
+    return MQTT_IO_FAILED;
+}
+
 /* What recv(2) or send(2) answered, in words of the transport. */
 static ptrdiff_t moved(struct mqtt_socket *self, ptrdiff_t size)
 {
@@ -304,8 +312,7 @@ static ptrdiff_t moved(struct mqtt_socket *self, ptrdiff_t size)
         return size;
     if (error == EAGAIN || error == EWOULDBLOCK)
         return MQTT_IO_WAIT;
-    fail_at(self, self->race.runners[self->race.winner].address, error);
-    return MQTT_IO_FAILED;
+    return broken(self, error);
 }
 
 static ptrdiff_t receive(struct mqtt_transport *transport, void *bytes,
@@ -319,7 +326,19 @@ static ptrdiff_t receive(struct mqtt_transport *transport, void *bytes,
     do
         got = recv(descriptor_of(self), bytes, size, 0);
     while (got < 0 && errno == EINTR);
+    if (got <= 0 && self->send_error)
+        return broken(self, self->send_error);
     return moved(self, got);
+}
+
+/* The server has gone. Why, it may have said before, and that lies here yet: it
+ * is read in what is left of this turn, then the failure is told. */
+static ptrdiff_t hear_out(struct mqtt_socket *self, int error)
+{
+    if (self->heard_out)
+        return broken(self, error);
+    self->send_error = error;
+    return MQTT_IO_WAIT;
 }
 
 static ptrdiff_t transmit(struct mqtt_transport *transport, const void *bytes,
@@ -333,6 +352,8 @@ static ptrdiff_t transmit(struct mqtt_transport *transport, const void *bytes,
     do
         sent = send(descriptor_of(self), bytes, size, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == ECONNRESET || errno == EPIPE))
+        return hear_out(self, self->send_error ? self->send_error : errno);
     return sent == 0 ? MQTT_IO_WAIT : moved(self, sent);
 }
 
@@ -352,10 +373,12 @@ static void end_connection(struct mqtt_transport *transport)
     self->state = MQTT_SOCKET_CLOSED;
 }
 
+/* Once in each turn of the driver, at its end. */
 static void want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_socket *self = of(transport);
 
+    self->heard_out = self->send_error;
     if (self->state == MQTT_SOCKET_OPEN)
         mqtt_watches_set(&self->watches, self->race.winner, descriptor_of(self),
                          mask);

@@ -33,6 +33,8 @@ struct mqtt_socket {
     uint64_t last_host;    /* a mark of the name that race.last belongs to */
     bool doubt_is_over;    /* it has been tried */
     struct mqtt_span host; /* of the server, in its address */
+    int send_error;        /* why nothing can be sent any more; 0: it can */
+    bool heard_out;        /* a turn has passed since */
     char detail[288];
 };
 

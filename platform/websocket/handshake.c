@@ -65,14 +65,20 @@ static bool is_of_scheme(const struct mqtt_url *url)
            (url->scheme == MQTT_SCHEME_WSS && url->port == 443);
 }
 
+/* A zone means something on this machine only, and has to be left out
+ * [RFC 6874, section 4]. */
 static void put_host(struct request *r, const struct mqtt_url *url)
 {
     bool v6 = memchr(url->host.data, ':', url->host.size);
+    const char *zone = v6 ? memchr(url->host.data, '%', url->host.size) : NULL;
+    struct mqtt_span host = url->host;
     char port[8];
 
+    if (zone)
+        host.size = (size_t)(zone - (const char *)host.data);
     put(r, "Host: ");
     put(r, v6 ? "[" : "");
-    put_foreign(r, url->host);
+    put_foreign(r, host);
     put(r, v6 ? "]" : "");
     snprintf(port, sizeof port, ":%u", url->port);
     put(r, is_of_scheme(url) ? "" : port);

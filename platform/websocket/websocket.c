@@ -188,12 +188,15 @@ static void finish(struct mqtt_transport *transport)
         self->close_code = 1000;
 }
 
-/* Once in each turn of the driver, at its end. */
+/* Once in each turn of the driver, at its end. After Close send() takes no
+ * more, and to wait for the room that there is would be to spin. */
 static void want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_websocket *self = of(transport);
 
     self->idle = 0;
+    if (self->close_code)
+        mask &= ~(unsigned)MQTT_WRITE;
     if (mqtt_websocket_is_pending(self))
         mask |= MQTT_WRITE;
     mqtt_layer_want(transport, mask);

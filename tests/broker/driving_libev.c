@@ -1,5 +1,7 @@
 #include "station.h"
 
+#include "../net/turns.h"
+
 #include <mqttloop/libev.h>
 
 struct ev_driving {
@@ -35,7 +37,9 @@ static void ev_turn(struct station *s, int timeout_ms)
     ev_now_update(ev->loop);
     ev_timer_set(&ev->limit, timeout_ms / 1000., 0.);
     ev_timer_start(ev->loop, &ev->limit);
+    turn_begin();
     ev_run(ev->loop, EVRUN_ONCE);
+    turn_end();
     ev_timer_stop(ev->loop, &ev->limit);
 }
 

@@ -1,5 +1,7 @@
 #include "station.h"
 
+#include "../net/turns.h"
+
 static void loop_begin(struct station *s)
 {
     (void)s;
@@ -7,7 +9,7 @@ static void loop_begin(struct station *s)
 
 static void loop_turn(struct station *s, int timeout_ms)
 {
-    int result = mqtt_loop(s->client, timeout_ms);
+    int result = turn(s->client, timeout_ms);
 
     assert_true(result >= 0 || result == MQTT_ERR_INTERRUPTED ||
                 result == MQTT_ERR_DESTROYED);

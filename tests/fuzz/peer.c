@@ -158,6 +158,7 @@ static void configure(struct peer *p, unsigned options)
     c->statistics = &p->statistics;
     if (getenv("MQTTLOOP_FUZZ_TRACE")) {
         c->trace = print_trace;
+        c->trace_seam = &mqtt_trace_seam;
         c->log = print_log;
     }
 }

@@ -180,7 +180,7 @@ def under_musl(place):
     """Core and posix with another libc, and without c-ares."""
     if not shutil.which('musl-gcc'):
         raise Skip('musl-gcc is not installed')
-    build = place.build('musl', '-Dcares=disabled',
+    build = place.build('musl', '-Dcares=disabled', '-Dpython=disabled',
                         *(f'-D{name}=disabled' for name in COMPANIONS),
                         '-Ddefault_library=static', CC='musl-gcc')
     program = place.folder / 'under-musl'

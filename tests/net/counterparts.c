@@ -72,13 +72,18 @@ static struct counterpart begin(const struct broker *broker, const char *name,
     return result;
 }
 
-struct counterpart nginx_begin(const struct broker *broker, uint16_t to)
+struct counterpart nginx_tls_begin(const struct broker *broker, uint16_t to,
+                                   const char *certificate)
 {
     static const char *const options[2] = {"-c"};
     uint16_t port = free_port();
     const char *folder = broker->folder;
-    char text[1500];
+    char text[1500], tls[250] = "";
 
+    if (certificate)
+        snprintf(tls, sizeof tls,
+                 " ssl;\n    ssl_certificate %s;\n    ssl_certificate_key %s",
+                 certificate, certificate);
     snprintf(text, sizeof text,
              "daemon off;\nmaster_process off;\n"
              "pid %s/nginx.pid;\nerror_log %s/nginx.log;\nevents {}\n"
@@ -86,14 +91,20 @@ struct counterpart nginx_begin(const struct broker *broker, uint16_t to)
              "  client_body_temp_path %s/body;\n  proxy_temp_path %s/proxy;\n"
              "  fastcgi_temp_path %s/fastcgi;\n  uwsgi_temp_path %s/uwsgi;\n"
              "  scgi_temp_path %s/scgi;\n"
-             "  server {\n    listen 127.0.0.1:%u;\n"
+             "  server {\n    listen 127.0.0.1:%u%s;\n"
              "    location /mqtt {\n      proxy_pass http://127.0.0.1:%u;\n"
              "      proxy_http_version 1.1;\n"
              "      proxy_set_header Upgrade $http_upgrade;\n"
              "      proxy_set_header Connection \"upgrade\";\n"
              "    }\n  }\n}\n",
-             folder, folder, folder, folder, folder, folder, folder, port, to);
+             folder, folder, folder, folder, folder, folder, folder, port, tls,
+             to);
     return begin(broker, "nginx", options, port, text);
+}
+
+struct counterpart nginx_begin(const struct broker *broker, uint16_t to)
+{
+    return nginx_tls_begin(broker, to, NULL);
 }
 
 struct counterpart haproxy_tls_begin(const struct broker *broker, uint16_t to,
@@ -133,6 +144,22 @@ struct counterpart microsocks_begin(const char *user_name, const char *password)
     snprintf(port, sizeof port, "%u", result.port);
     result.pid = start(arguments, result.port);
     return result;
+}
+
+struct counterpart dante_begin(const struct broker *broker)
+{
+    static const char *const options[2] = {"-f", "-N1"};
+    uint16_t port = free_port();
+    char text[400];
+
+    snprintf(text, sizeof text,
+             "logoutput: %s/danted.log\n"
+             "internal: 127.0.0.1 port = %u\nexternal: lo\n"
+             "clientmethod: none\nsocksmethod: none\n"
+             "client pass { from: 127.0.0.0/8 to: 0/0 }\n"
+             "socks pass { from: 127.0.0.0/8 to: 0/0 }\n",
+             broker->folder, port);
+    return begin(broker, "danted", options, port, text);
 }
 
 struct counterpart tinyproxy_begin(const struct broker *broker,

@@ -16,11 +16,14 @@ struct counterpart {
 struct counterpart nginx_begin(const struct broker *broker, uint16_t to);
 struct counterpart haproxy_begin(const struct broker *broker, uint16_t to);
 /* The same with TLS; `certificate`: a file with chain and key. */
+struct counterpart nginx_tls_begin(const struct broker *broker, uint16_t to,
+                                   const char *certificate);
 struct counterpart haproxy_tls_begin(const struct broker *broker, uint16_t to,
                                      const char *certificate);
 /* Proxies; `user_name` NULL: anybody may come. */
 struct counterpart microsocks_begin(const char *user_name,
                                     const char *password);
+struct counterpart dante_begin(const struct broker *broker);
 struct counterpart tinyproxy_begin(const struct broker *broker,
                                    const char *user_name, const char *password);
 void counterpart_end(struct counterpart *counterpart);

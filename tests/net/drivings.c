@@ -3,6 +3,7 @@
  * nothing of clients but their descriptor.
  */
 #include "station.h"
+#include "turns.h"
 
 #include <errno.h>
 #include <mqttloop/posix.h>
@@ -53,7 +54,9 @@ static void uv_turn(struct station *s, int timeout_ms)
 
     uv_update_time(&uv->loop);
     uv_timer_start(&uv->limit, uv_limit_rings, (uint64_t)timeout_ms, 0);
+    turn_begin();
     uv_run(&uv->loop, UV_RUN_ONCE);
+    turn_end();
     uv_timer_stop(&uv->limit);
 }
 
@@ -120,7 +123,9 @@ static void g_turn(struct station *s, int timeout_ms)
 
     g_source_set_callback(limit, g_limit_rings, NULL, NULL);
     g_source_attach(limit, g->context);
+    turn_begin();
     g_main_context_iteration(g->context, TRUE);
+    turn_end();
     g_source_destroy(limit);
     g_source_unref(limit);
 }
@@ -175,7 +180,9 @@ static void sd_turn(struct station *s, int timeout_ms)
 {
     struct sd_driving *sd = s->adapter;
 
+    turn_begin();
     assert_true(sd_event_run(sd->event, (uint64_t)timeout_ms * 1000) >= 0);
+    turn_end();
 }
 
 static void sd_end(struct station *s)
@@ -246,7 +253,7 @@ static void epoll_turn(struct station *s, int timeout_ms)
         return;
     }
     assert_int_equal(mqtt_client_fd(s->client), e->descriptor);
-    result = mqtt_loop(s->client, 0);
+    result = turn(s->client, 0);
     assert_true(result >= 0 || result == MQTT_ERR_DESTROYED);
 }
 

@@ -462,6 +462,24 @@ static void test_half_an_escape_in_a_user_is_refused(void **state)
     assert_int_equal(refusal(), MQTT_ERR_SERVER);
 }
 
+/* Longer than any field of MQTT: the client's own all the same. */
+static void test_text_of_any_length_is_copied(void **state)
+{
+    const size_t size = 70000;
+    char *address = test_malloc(size + 1);
+
+    (void)state;
+    memset(address, 'a', size);
+    address[size] = 0;
+    party.server = (struct mqtt_server){address, 0};
+    party_connect(&party);
+    memset(address, 'b', size);
+    party_until(&party, &landing, party.disconnected);
+    test_free(address);
+    assert_int_equal(party.error, MQTT_ERR_SERVER);
+    assert_int_equal(party.detail[0], 'a');
+}
+
 static void test_a_password_is_in_no_error(void **state)
 {
     (void)state;
@@ -524,6 +542,7 @@ int main(void)
         test(test_the_user_of_the_url),
         test(test_users_that_differ_are_refused),
         test(test_half_an_escape_in_a_user_is_refused),
+        test(test_text_of_any_length_is_copied),
         test(test_a_password_is_in_no_error),
         test(test_freed_in_the_callback_of_a_closed_connection),
     };

@@ -20,8 +20,18 @@ static struct client *behind(struct mqtt_transport *transport)
 static ptrdiff_t throttled_recv(struct mqtt_transport *self, void *bytes,
                                 size_t size)
 {
-    behind(self)->recvs++;
-    return mqtt_layer_recv(self, bytes, size);
+    struct client *c = behind(self);
+    ptrdiff_t got;
+
+    c->recvs++;
+    if (c->meanwhile) {
+        c->meanwhile(c);
+        c->meanwhile = NULL;
+        return MQTT_IO_WAIT;
+    }
+    got = mqtt_layer_recv(self, bytes, size);
+    c->received += got > 0 ? (size_t)got : 0;
+    return got;
 }
 
 static ptrdiff_t throttled_send(struct mqtt_transport *self, const void *bytes,

@@ -52,7 +52,10 @@ struct client {
      * and recv have had. SIZE_MAX and not counted unless changed. */
     size_t send_size;
     unsigned sends, recvs;
-    bool blocked; /* takes nothing */
+    size_t received; /* bytes */
+    bool blocked;    /* takes nothing */
+    /* Called by the next recv, which finds nothing itself; NULL. */
+    void (*meanwhile)(struct client *client);
 };
 
 /* With these options; `name` is the host. NULL options: {.ca.file = ca.pem}. */

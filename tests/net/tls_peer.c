@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <errno.h>
 #include <ftw.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -316,9 +318,11 @@ static bool shake_hands(struct line *line)
 static void serve(struct peer *peer, int descriptor)
 {
     struct line line = {.peer = peer, .descriptor = descriptor};
+    int on = 1;
     bool good = peer->connects > 0 && peer->options.once;
     char rest[4096];
 
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     line.ssl = SSL_new(peer->context);
     line.in = BIO_new(BIO_s_mem());
     line.out = BIO_new(BIO_s_mem());

@@ -4,6 +4,7 @@
  */
 #include "tls_client.h"
 
+#include <assert.h>
 #include <malloc.h>
 
 static void publish(struct client *c, size_t size, enum mqtt_qos qos)
@@ -208,6 +209,44 @@ static void a_record_that_was_changed_on_the_way(void **state)
     expect_end(&options, MQTT_ERR_TLS, "bad record mac");
 }
 
+/* Data and, in the same piece, something that ends the connection: the data
+ * came first. */
+static void say_and_send_garbage(struct line *line)
+{
+    static const uint8_t publish[] = {0x30, 4, 0, 1, 't', 'x'};
+    static const char garbage[] = "\x17\x03\x03\0\x20"
+                                  "0123456789012345678901234567890123";
+    unsigned char *bytes;
+    char both[512];
+    size_t size;
+
+    line_serve(line, 1);
+    SSL_write(line_ssl(line), publish, sizeof(publish));
+    size = (size_t)BIO_get_mem_data(SSL_get_wbio(line_ssl(line)), &bytes);
+    assert(size + 37 <= sizeof(both));
+    memcpy(both, bytes, size);
+    memcpy(both + size, garbage, 37);
+    line_send(line, both, size + 37);
+    line_pause(line, 3000);
+}
+
+static void what_came_before_a_fault_is_given(void **state)
+{
+    const struct peer_options options = {.once = true,
+                                         .serve = say_and_send_garbage};
+    struct peer *peer = peer_begin(&options);
+    struct client *c = client_new("127.0.0.1", peer->port, NULL);
+
+    (void)state;
+    client_connect(c);
+    wait_for(c, c->disconnected == 1);
+    assert_int_equal(c->error, MQTT_ERR_TLS);
+    assert_non_null(strstr(c->detail, "bad record mac"));
+    assert_int_equal(c->messages, 1);
+    client_free(c);
+    peer_end(peer);
+}
+
 /* We say why we go, in both ways of going. */
 static void close_notify_is_sent(void **state)
 {
@@ -229,6 +268,8 @@ static void close_notify_is_sent(void **state)
 }
 
 /* ---- floods ------------------------------------------------------------------------- */
+
+static atomic_uint wishes; /* to renegotiate, sent */
 
 static void send_tickets(struct line *line, unsigned count)
 {
@@ -260,6 +301,19 @@ static void flood_with_key_updates(struct line *line)
     line_serve(line, 1);
 }
 
+/* Of TLS 1.2: wishes to renegotiate, none of which awaits an answer. */
+static void flood_with_hello_requests(struct line *line)
+{
+    line_serve(line, 1);
+    for (unsigned i = 0; i < 20000; i++)
+        if (!SSL_renegotiate(line_ssl(line)) ||
+            SSL_do_handshake(line_ssl(line)) != 1 || !line_push(line, 0))
+            break;
+        else
+            atomic_fetch_add(&wishes, 1);
+    line_serve(line, 1);
+}
+
 static void floods_end_the_connection(void **state)
 {
     struct peer_options options = {.once = true, .serve = flood_with_tickets};
@@ -269,6 +323,10 @@ static void floods_end_the_connection(void **state)
     expect_end(&options, MQTT_ERR_TLS, "flood");
     options.serve = flood_with_key_updates;
     expect_end(&options, MQTT_ERR_TLS, "flood");
+    options.maximum = TLS1_2_VERSION;
+    options.serve = flood_with_hello_requests;
+    expect_end(&options, MQTT_ERR_TLS, "flood");
+    assert_true(wishes > 10);
     /* what OpenSSL keeps for the next time included */
     assert_in_range(mallinfo2().uordblks, 0, before + 500000);
 }
@@ -348,9 +406,9 @@ static void one_byte_at_a_time(void **state)
         c->send_size = 1;
         client_connect(c);
         wait_for(c, c->connected == 1);
-        publish(c, 3000, MQTT_QOS_1);
+        publish(c, 1000, MQTT_QOS_1);
         wait_for(c, c->published == 1);
-        assert_in_range(c->sends, 3000, UINT32_MAX);
+        assert_in_range(c->sends, 1000, UINT32_MAX);
         client_disconnect(c);
         client_free(c);
         peer_end(peer);
@@ -513,6 +571,39 @@ static void reading_in_order_to_write(void **state)
     peer_end(peer);
 }
 
+static struct peer *waiting;
+
+static void let_the_rest_go(struct client *c)
+{
+    (void)c;
+    rest_may_go = true;
+    while (waiting->sent == c->received)
+        moment();
+}
+
+/* What the write waits for comes right after it looked: it is read in the same
+ * turn, no readiness will tell of it, and then it is the write's turn. */
+static void what_a_write_waits_for_comes_at_once(void **state)
+{
+    const struct peer_options options = {.prepare = short_records,
+                                         .serve = send_half_a_ticket};
+    struct peer *peer = waiting = peer_begin(&options);
+    struct client *c = client_new("127.0.0.1", peer->port, NULL);
+
+    (void)state;
+    half_is_out = rest_may_go = false;
+    client_connect(c);
+    wait_for(c, half_is_out && c->received == peer->sent);
+    client_turn(c, 50);
+    publish(c, 10, MQTT_QOS_1);
+    c->meanwhile = let_the_rest_go;
+    wait_for(c, c->published == 1);
+    assert_true(rest_may_go);
+    client_disconnect(c);
+    client_free(c);
+    peer_end(peer);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +615,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_end_amid_the_handshake),
         cmocka_unit_test(a_server_that_does_not_speak_tls),
         cmocka_unit_test(a_record_that_was_changed_on_the_way),
+        cmocka_unit_test(what_came_before_a_fault_is_given),
         cmocka_unit_test(close_notify_is_sent),
         cmocka_unit_test(floods_end_the_connection),
         cmocka_unit_test(tickets_and_key_updates_are_taken),
@@ -532,6 +624,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_network_that_takes_nothing_for_a_while),
         cmocka_unit_test(bytes_inside_tls_while_the_descriptor_is_quiet),
         cmocka_unit_test(reading_in_order_to_write),
+        cmocka_unit_test(what_a_write_waits_for_comes_at_once),
     };
 
     return RUN_TESTS(argc, argv, "tls_wire", tests);

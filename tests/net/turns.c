@@ -1,6 +1,7 @@
 #include "turns.h"
 
 #include <dlfcn.h>
+#include <mqttloop/posix.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 
 static _Thread_local uint64_t begun_at_us;
-static unsigned long longest_us;
+static _Thread_local unsigned long longest_us;
 
 static uint64_t processor_us(void)
 {
@@ -65,6 +66,8 @@ __attribute__((constructor)) static void show_the_reactors(void)
     if (!client)
         abort();
     call_shim("shim_learn", true);
+    wait_a_moment(client);
+    mqtt_client_fd(client); /* from now on it waits by epoll */
     wait_a_moment(client);
     call_shim("shim_learn", false);
     mqtt_client_free(client);

@@ -21,7 +21,7 @@ int turn(struct mqtt_client *client, int timeout_ms);
 void turn_begin(void);
 void turn_end(void);
 
-/** The longest so far, in microseconds; for a test's last line. */
+/** The longest of this thread so far, in microseconds; for a test's last line. */
 unsigned long turns_longest_us(void);
 
 /** This thread is no client's: let it block. See shim.c. */

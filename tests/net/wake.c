@@ -236,5 +236,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_client_that_is_not_wakeable_says_so),
     };
 
+    unsetenv("LD_PRELOAD"); /* servers are not watched */
     return station_run(argc, argv, "wake", tests, begin, end);
 }

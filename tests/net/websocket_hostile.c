@@ -254,6 +254,53 @@ static void test_frames_that_may_not_be(void **state)
     }
 }
 
+/* ---- another version ------------------------------------------------------- */
+
+/* Of a CONNECT, behind its fixed header of two bytes and its name. */
+#define LEVEL_AT 8
+
+/* It knows 3.1.1 only, and says so in words of WebSocket. */
+static void knows_3_1_1(struct http_server *server)
+{
+    struct client_frame connect;
+    char *begin;
+
+    if (!is_open(server) || server->stage == 2)
+        return;
+    begin = server->got + (http_server_head_end(server) - server->got);
+    if (!client_frame((uint8_t *)begin,
+                      (size_t)(server->got + server->got_size - begin),
+                      &connect))
+        return;
+    server->stage = 2;
+    if (connect.payload[LEVEL_AT] == 5)
+        http_server_sends(server, "\x88\x02\x03\xea", 4); /* 1002 */
+    else
+        http_server_sends(server, "\x82\x04\x20\x02\x00\x00", 6);
+}
+
+static void test_a_version_that_is_refused_by_close(void **state)
+{
+    static struct http_server server;
+    struct caller caller;
+    char address[64];
+
+    (void)state;
+    http_server_begin(&server, knows_3_1_1, NULL);
+    snprintf(address, sizeof address, "ws://127.0.0.1:%u", server.port);
+    caller_begin(&caller, address, NULL);
+    caller.host.websocket = &mqtt_websocket;
+    caller.config.protocol = &mqtt_protocol_5_0;
+    caller.config.fallback = &mqtt_protocol_3_1_1;
+    caller_calls(&caller);
+    caller_until(&caller, &server, caller.connected);
+    assert_ptr_equal(mqtt_client_protocol(caller.client), &mqtt_protocol_3_1_1);
+    assert_int_equal(server.connections, 2);
+    assert_int_equal(caller.error, MQTT_ERR_WEBSOCKET);
+    caller_end(&caller);
+    http_server_end(&server);
+}
+
 /* ---- a group -------------------------------------------------------------- */
 
 static int begin_broker(void **state)
@@ -283,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_that_are_none),
         cmocka_unit_test(test_frames_that_may_not_be),
+        cmocka_unit_test(test_a_version_that_is_refused_by_close),
     };
 
     unsetenv("LD_PRELOAD"); /* servers are not watched */

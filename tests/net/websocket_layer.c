@@ -268,6 +268,7 @@ static void test_the_request_has_what_the_url_says(void **state)
         {"wss://h:443", "GET /mqtt HTTP", "Host: h\r\n"},
         {"wss://h:80", "GET /mqtt HTTP", "Host: h:80\r\n"},
         {"ws://[2001:db8::1]/x", "GET /x HTTP", "Host: [2001:db8::1]\r\n"},
+        {"ws://[fe80::1%25eth0]/x", "GET /x HTTP", "Host: [fe80::1]\r\n"},
         {"ws://u:p@h/x", "GET /x HTTP", "Host: h\r\n"},
         {"unix:/run/x", "GET /mqtt HTTP", "Host: localhost\r\n"},
     };
@@ -991,6 +992,23 @@ static void test_a_good_end_by_the_server_is_answered(void **state)
     ends_with((const uint8_t[]){0x88, 0x00}, 2, 1000);
 }
 
+/* A client that may not read on just now, and has something to write: nothing
+ * of it may leave any more, so readiness to write must not be waited for. */
+static void test_after_an_end_nobody_waits_to_write(void **state)
+{
+    static struct rig rig;
+
+    (void)state;
+    rig_open(&rig);
+    rig.room = 5;
+    server_sends_bytes(&rig, 0x82, 0x01, 'x', 0x88, 0x00);
+    assert_int_equal(rig.last, MQTT_IO_END);
+    assert_int_equal(rig.top->ops->send(rig.top, "late", 4), MQTT_IO_WAIT);
+    rig.top->ops->want(rig.top, MQTT_WRITE);
+    assert_int_equal(rig.below.wanted, 0);
+    rig_end(&rig);
+}
+
 static void test_a_bad_end_by_the_server_is_told(void **state)
 {
     static struct rig rig;
@@ -1089,6 +1107,7 @@ int main(void)
         cmocka_unit_test(test_a_violation_does_not_cut_a_frame),
         cmocka_unit_test(test_the_end_is_told_and_the_answer_awaited),
         cmocka_unit_test(test_a_good_end_by_the_server_is_answered),
+        cmocka_unit_test(test_after_an_end_nobody_waits_to_write),
         cmocka_unit_test(test_a_bad_end_by_the_server_is_told),
         cmocka_unit_test(test_an_end_without_close_is_an_end),
         cmocka_unit_test(test_a_layer_is_used_again),

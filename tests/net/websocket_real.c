@@ -5,10 +5,8 @@
  */
 #include "caller.h"
 #include "counterparts.h"
+#include "there_and_back.h"
 
-#ifdef WITH_TLS
-#include <mqttloop/openssl.h>
-#endif
 #include <mqttloop/websocket.h>
 
 #include <setjmp.h>
@@ -21,88 +19,7 @@
 #include <cmocka.h>
 
 static struct broker broker;
-static uint16_t web_port;                 /* of its listener for WebSocket */
-static const struct mqtt_layer_kind *tls; /* while a test has one */
-
-/* ---- there and back -------------------------------------------------------- */
-
-/* Around the lengths of frames, of what leaves at once, and of a read. Not more:
- * of a large message mosquitto 2.0.11 sends but 4 KiB in each tenth of a second
- * over WebSocket (a raw client had to wait as long). */
-static const size_t sizes[] = {0, 119, 122, 16369, 16376, 60000};
-#define SIZES (sizeof sizes / sizeof *sizes)
-
-static uint8_t content[60000 + SIZES];
-static unsigned returned;
-
-static void on_return(struct mqtt_client *client,
-                      const struct mqtt_message *message, void *context)
-{
-    (void)client;
-    (void)context;
-    assert_true(returned < SIZES);
-    assert_int_equal(message->payload.size, sizes[returned]);
-    if (message->payload.size)
-        assert_memory_equal(message->payload.data, content + returned,
-                            message->payload.size);
-    returned++;
-}
-
-static void there_and_back(struct caller *caller)
-{
-    static struct mqtt_subscription echo;
-
-    echo = (struct mqtt_subscription){.topic_filter = MQTT_TEXT("there/back"),
-                                      .maximum_qos = MQTT_QOS_1,
-                                      .on_message = on_return};
-    returned = 0;
-    assert_int_equal(mqtt_subscribe(caller->client, &echo), MQTT_OK);
-    for (size_t i = 0; i < SIZES; i++) /* each begins elsewhere */
-        mqtt_publish(caller->client, "there/back", content + i, sizes[i],
-                     MQTT_QOS_1, false);
-    caller_until(caller, NULL, returned == SIZES);
-}
-
-static void works(const char *format, uint16_t port,
-                  const struct mqtt_proxy *proxy,
-                  const struct mqtt_protocol *protocol)
-{
-    struct caller caller;
-    char address[64];
-
-    snprintf(address, sizeof address, "%s:%u%s", format, port,
-             strncmp(format, "ws", 2) ? "" : "/mqtt");
-    caller_begin(&caller, address, NULL);
-    caller.host.websocket = &mqtt_websocket;
-    caller.host.tls = tls;
-    if (proxy)
-        caller.host.proxy = *proxy;
-    caller.config.protocol = protocol;
-    caller_calls(&caller);
-    caller_until(&caller, NULL, caller.connected || caller.disconnected);
-    if (caller.disconnected)
-        fail_msg("%s: %d %s", address, caller.error, caller.detail);
-    there_and_back(&caller);
-    caller_leaves(&caller);
-    assert_int_equal(caller.disconnected, 1);
-    assert_int_equal(caller.error, MQTT_OK);
-    caller_end(&caller);
-}
-
-static void works_in_both(const char *format, uint16_t port,
-                          const struct mqtt_proxy *proxy)
-{
-    works(format, port, proxy, &mqtt_protocol_3_1_1);
-    works(format, port, proxy, &mqtt_protocol_5_0);
-}
-
-static void need(const struct counterpart *counterpart, const char *name)
-{
-    if (counterpart->pid)
-        return;
-    print_message("skip: %s is not installed\n", name);
-    skip();
-}
+static uint16_t web_port; /* of its listener for WebSocket */
 
 /* ---- WebSocket ------------------------------------------------------------ */
 
@@ -199,14 +116,6 @@ static void test_a_broker_comes_back_under_websocket(void **state)
 
 /* ---- SOCKS5 --------------------------------------------------------------- */
 
-static struct mqtt_proxy by(enum mqtt_proxy_protocol protocol,
-                            const struct counterpart *counterpart,
-                            const char *user_name, const char *password)
-{
-    return (struct mqtt_proxy){protocol, "127.0.0.1", counterpart->port,
-                               user_name, password};
-}
-
 static void works_through(const struct mqtt_proxy *proxy)
 {
     works_in_both("mqtt://localhost", broker.port, proxy);
@@ -294,73 +203,11 @@ static void test_no_proxy_is_an_error_of_the_network(void **state)
     refuses("mqtt://localhost", &proxy, MQTT_ERR_NETWORK, detail);
 }
 
-/* ---- all of it over each other --------------------------------------------- */
-
-#ifdef WITH_TLS
-/* Files of certificates.sh, and one of chain and key. */
-static void make_certificates(struct broker *files)
-{
-    const char *make[] = {"sh", SCRIPTS "certificates.sh", files->folder, NULL};
-    const char *join[] = {"sh", "-c",
-                          "cat \"$0\"/server.pem \"$0\"/server.key"
-                          " >\"$0\"/both.pem",
-                          files->folder, NULL};
-
-    broker_draft(files, ""); /* never run: its folder is what is wanted */
-    assert_int_equal(program_wait(program_start(make, NULL)), 0);
-    assert_int_equal(program_wait(program_start(join, NULL)), 0);
-}
-
-static void works_over_tls(uint16_t port)
-{
-    struct counterpart socks = microsocks_begin("user", "secret");
-    struct counterpart http = tinyproxy_begin(&broker, "user", "secret");
-    struct mqtt_proxy by_socks =
-        by(MQTT_PROXY_SOCKS5, &socks, "user", "secret");
-    struct mqtt_proxy by_http =
-        by(MQTT_PROXY_HTTP_CONNECT, &http, "user", "secret");
-
-    works_in_both("wss://localhost", port, NULL);
-    if (socks.pid)
-        works_in_both("wss://localhost", port, &by_socks);
-    if (http.pid)
-        works_in_both("wss://localhost", port, &by_http);
-    counterpart_end(&http);
-    counterpart_end(&socks);
-}
-
-static void test_websocket_over_tls_through_proxies(void **state)
-{
-    struct broker files;
-    struct mqtt_tls_options options = {.ca.file = NULL};
-    struct counterpart haproxy;
-    char ca[96], both[96];
-
-    (void)state;
-    make_certificates(&files);
-    snprintf(ca, sizeof ca, "%s/ca.pem", files.folder);
-    snprintf(both, sizeof both, "%s/both.pem", files.folder);
-    haproxy = haproxy_tls_begin(&broker, web_port, both);
-    options.ca.file = ca;
-    tls = mqtt_openssl_new(&options, NULL, NULL, 0);
-    assert_non_null(tls);
-    if (haproxy.pid)
-        works_over_tls(haproxy.port);
-    mqtt_openssl_free(tls);
-    tls = NULL;
-    broker_end(&files);
-    need(&haproxy, "haproxy");
-    counterpart_end(&haproxy);
-}
-#endif
-
 /* ---- a group -------------------------------------------------------------- */
 
 static int begin_broker(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof content; i++)
-        content[i] = (uint8_t)(i * 31 >> 3);
     broker_draft(&broker, "");
     web_port = free_port();
     snprintf(broker.more, sizeof broker.more,
@@ -391,9 +238,6 @@ int main(void)
         cmocka_unit_test(test_through_tinyproxy),
         cmocka_unit_test(test_through_tinyproxy_with_a_password),
         cmocka_unit_test(test_no_proxy_is_an_error_of_the_network),
-#ifdef WITH_TLS
-        cmocka_unit_test(test_websocket_over_tls_through_proxies),
-#endif
     };
 
     unsetenv("LD_PRELOAD"); /* servers are not watched */

@@ -346,6 +346,7 @@ static void draw_hooks(struct player *p, struct dice *dice)
     c->pace = one_in(dice, 6) ? pace : NULL;
     c->log = log_hook;
     c->trace = one_in(dice, 8) ? trace_hook : NULL;
+    c->trace_seam = &mqtt_trace_seam;
     c->context = p;
     p->pulls = one_in(dice, 2);
     p->own_dispatch = one_in(dice, 2);

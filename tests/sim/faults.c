@@ -150,6 +150,8 @@ static void tell_all(struct world *w, struct dice *dice)
     for (uint32_t n = any_size(dice, 30); n; n--) {
         struct bytes topic = text_of(topics[roll(dice, TOPICS)]);
         struct bytes payload = text_of(texts[roll(dice, 3)]);
+        uint32_t expiry, qos;
+        bool retain;
 
         if (one_in(dice, 30)) {
             uint32_t size = any_size(dice, 20000);
@@ -158,9 +160,10 @@ static void tell_all(struct world *w, struct dice *dice)
             memset(bytes, 'L', size);
             payload = (struct bytes){bytes, size};
         }
-        server_publish(&w->server, topic, payload, roll(dice, 3),
-                       one_in(dice, 8),
-                       one_in(dice, 4) ? any_size(dice, 100) : 0);
+        expiry = one_in(dice, 4) ? any_size(dice, 100) : 0;
+        retain = one_in(dice, 8);
+        qos = roll(dice, 3);
+        server_publish(&w->server, topic, payload, qos, retain, expiry);
     }
 }
 

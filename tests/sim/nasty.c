@@ -37,9 +37,10 @@ static void tell_much(struct world *w, struct dice *dice)
         uint64_t mark = dice_next(dice);
         struct bytes payload = {store_copy(&w->store, &mark, sizeof(mark)),
                                 sizeof(mark)};
+        uint32_t qos = 1 + roll(dice, 2);
 
         server_publish(&w->server, text_of(topics[roll(dice, TOPICS)]), payload,
-                       1 + roll(dice, 2), false, 0);
+                       qos, false, 0);
     }
 }
 

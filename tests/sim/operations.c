@@ -360,11 +360,18 @@ static void settle(struct player *p, unsigned i, uint8_t code)
     p->handles[i] = p->handles[--p->handle_count];
 }
 
+static void settle_any(struct player *p, struct dice *dice)
+{
+    uint8_t code = draw_code(p, dice);
+
+    settle(p, roll(dice, p->handle_count), code);
+}
+
 /* Most applications do not let a message wait for long. */
 void application_settle_some(struct player *p)
 {
     while (p->handle_count && !p->world->failed && !one_in(&p->dice, 3))
-        settle(p, roll(&p->dice, p->handle_count), draw_code(p, &p->dice));
+        settle_any(p, &p->dice);
 }
 
 void application_settle_all(struct player *p)
@@ -509,7 +516,7 @@ void operation_run(struct player *p, const struct deed *deed)
         break;
     case OP_SETTLE:
         for (uint32_t n = roll(&dice, 8); n && p->handle_count; n--)
-            settle(p, roll(&dice, p->handle_count), draw_code(p, &dice));
+            settle_any(p, &dice);
         break;
     case OP_CONNECT:
         operation_connect(p);

@@ -12,6 +12,8 @@ from report import Failure, Report, Skip, run
 
 # What the linker itself provides.
 LINKER = {'_GLOBAL_OFFSET_TABLE_'}
+# Headers whose sources are compiled into firmware: in no shared library.
+FIRMWARE = {'coop', 'lwip', 'uart'}
 MEMORY = {'memcpy', 'memmove', 'memset', 'memcmp'}
 ENTRY = '''
 #include <stddef.h>
@@ -73,14 +75,15 @@ class Core:
         return 'needs ' + ', '.join(sorted(self.undefined()))
 
     def needs_no_division(self):
-        """...of libgcc, on a machine whose compiler takes helpers from it."""
+        """...and no floating point of libgcc, on a machine whose compiler takes
+        helpers for both from it."""
         more = self.undefined() - MEMORY
         libgcc = run(*self.compiler, *self.flags,
                      '-print-libgcc-file-name').strip()
         helpers = {name for kind, name in symbols(self.nm, libgcc)
                    if kind in 'TtWw'}
         bad = sorted(name for name in more
-                     if name not in helpers or re.search('div|mod', name))
+                     if name not in helpers or re.search('div|mod|__aeabi_c?[fd]|2[fd]$|[sd]f', name))
         if bad:
             raise Failure(f'the core needs {bad}')
         return f'helpers: {", ".join(sorted(more)) or "none"}'
@@ -181,7 +184,7 @@ def check_shared(report, arguments):
     headers = arguments.include / 'mqttloop'
     maps = arguments.include.parent / 'tools/packaging'
     companions = {path.stem.removeprefix('mqttloop-')
-                  for path in maps.glob('mqttloop-*.map')}
+                  for path in maps.glob('mqttloop-*.map')} | FIRMWARE
     for library, map_file in arguments.shared:
         library, map_file = Path(library), Path(map_file)
         adapter = library.stem.removeprefix('libmqttloop').strip('-')

@@ -67,6 +67,11 @@ static void test_auth_is_told_with_its_properties(void **state)
     assert_int_equal(s->event.reason_code, 0x18);
     assert_int_equal(s->event.properties.size, sizeof(expected));
     assert_memory_equal(s->event.properties.data, expected, sizeof(expected));
+    assert_int_equal(s->event.error, MQTT_OK); /* nor anything else */
+    assert_int_equal(s->event.packet_identifier, 0);
+    assert_false(s->event.session_present);
+    assert_null(s->event.subscription);
+    assert_null(s->event.detail);
     expect_no_event(s);
     expect_wants(s, MQTT_WANT_NOTHING);
 }

@@ -565,6 +565,9 @@ static void test_who_pulls_may_dispatch_a_message(void **state)
     assert_true(mqtt_dispatch_linear(&s->client, &s->event.message));
     assert_int_equal(count, 1);
     expect_no_event(s);
+    server_publishes(s, 0x30, "a", 0, "y");
+    assert_int_equal(dispatch(s), 1); /* no callback is under way any more */
+    assert_int_equal(count, 2);
 }
 
 static void test_dispatch_inside_is_refused(void **state)

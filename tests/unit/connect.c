@@ -211,6 +211,12 @@ static void expect_refused(struct script *s, enum mqtt_error error)
     script_restart(s);
 }
 
+static void trace_nothing(void *context, const struct mqtt_trace *trace)
+{
+    (void)context;
+    (void)trace;
+}
+
 static void test_init_refuses_what_is_missing(void **state)
 {
     struct script *s = *state;
@@ -220,6 +226,9 @@ static void test_init_refuses_what_is_missing(void **state)
     expect_refused(s, MQTT_ERR_ARGUMENT);
     s->config = good;
     s->config.random = NULL;
+    expect_refused(s, MQTT_ERR_ARGUMENT);
+    s->config = good;
+    s->config.trace = trace_nothing; /* and no trace_seam */
     expect_refused(s, MQTT_ERR_ARGUMENT);
     s->config = good;
     s->config.server_count = 0;
@@ -646,6 +655,23 @@ static void test_a_refusal_counts_though_the_server_closed(void **state)
     expect_no_event(s);
 }
 
+static void test_a_refusal_is_not_told_of_the_next_connection(void **state)
+{
+    struct script *s = *state;
+
+    start(s);
+    connects(s);
+    expect_packet(s, 0x10, 0);
+    server_connack(s, 0, 3);
+    expect_fatal(s, MQTT_ERR_REFUSED);
+    assert_int_equal(s->event.reason_code, 3);
+    reopened(s);
+    expect_packet(s, 0x10, 0);
+    server_sends(s, 0x00, 0x00); /* no packet has this type */
+    expect_fatal(s, MQTT_ERR_PACKET_TYPE);
+    assert_int_equal(s->event.reason_code, 0);
+}
+
 static void test_a_fault_counts_though_the_server_closed(void **state)
 {
     struct script *s = *state;
@@ -765,6 +791,7 @@ int main(void)
         script_test(test_a_connection_that_fails_is_an_event),
         script_test(test_the_server_closes_instead_of_answering),
         script_test(test_a_refusal_counts_though_the_server_closed),
+        script_test(test_a_refusal_is_not_told_of_the_next_connection),
         script_test(test_a_fault_counts_though_the_server_closed),
         script_test(test_a_code_that_does_not_exist_is_told),
         script_test(test_connect_twice_is_refused),

@@ -673,7 +673,16 @@ static void test_who_cannot_be_told_to_end_comes_back(void **state)
 
     a.topic_filter = (struct mqtt_span){letters, 20};
     begin(s);
-    subscribed(s, &a);
+    subscribe(s, &a);
+    expect_packet(s, 0x82, 1);
+    server_sends(s, 0x90,               /* SUBACK */
+                 0x08,                  /* remaining length */
+                 0x00, 0x01,            /* packet identifier */
+                 0x04,                  /* property length */
+                 0x1F, 0x00, 0x01, 'r', /* Reason String */
+                 0x00);                 /* reason code */
+    expect_subscribed(s, &a, 0);
+    assert_int_equal(s->event.properties.size, 4);
     cut(s);
     unsubscribe(s, &a);
     subscribe(s, &b);
@@ -684,6 +693,7 @@ static void test_who_cannot_be_told_to_end_comes_back(void **state)
     pull(s, MQTT_EVENT_UNSUBSCRIBED);
     assert_ptr_equal(s->event.subscription, &a);
     assert_int_equal(s->event.error, MQTT_ERR_MAXIMUM_PACKET_SIZE);
+    assert_int_equal(s->event.properties.size, 0); /* of no UNSUBACK */
     expect_packet(s, 0x82, 0);
     server_suback(s, s->packet.identifier, 0);
     expect_subscribed(s, &b, 0);

@@ -87,7 +87,7 @@ struct transport {
     enum mqtt_transport_state state; /* that advance() answers */
     bool open, ended, recv_fails, send_fails, endless;
     size_t room; /* bytes that send takes yet */
-    unsigned opens, advances, finishes, closes, recvs;
+    unsigned opens, advances, finishes, closes, recvs, sends;
     unsigned wanted; /* mask */
     const struct mqtt_server *server;
     mqtt_time deadline;
@@ -99,6 +99,8 @@ struct transport {
     unsigned lends, give_backs;
     uint8_t sent[512];
     size_t sent_size;
+    bool flush_fails;
+    size_t flushed; /* bytes sent when flush was asked last */
 };
 
 static void transport_open(struct mqtt_transport *self,
@@ -181,6 +183,16 @@ static ptrdiff_t transport_send(struct mqtt_transport *self, const void *bytes,
     t->sent_size += size;
     t->room -= size;
     return (ptrdiff_t)size;
+}
+
+static ptrdiff_t transport_flush(struct mqtt_transport *self)
+{
+    struct transport *t = (struct transport *)self;
+
+    assert_true(t->open);
+    assert_int_equal(t->state, MQTT_TRANSPORT_OPEN);
+    t->flushed = t->sent_size;
+    return t->flush_fails ? MQTT_IO_FAILED : 0;
 }
 
 static void transport_finish(struct mqtt_transport *self)
@@ -530,6 +542,41 @@ static void test_a_slow_transport_is_waited_for(void **state)
     assert_int_equal(w.transport.wanted, MQTT_READ);
 }
 
+static void test_what_a_transport_keeps_is_flushed_behind_it(void **state)
+{
+    struct world w;
+
+    begin(&w, *state);
+    w.transport.ops.flush = transport_flush;
+    turns(&w); /* not open: nothing to flush */
+    w.transport.state = MQTT_TRANSPORT_OPENING;
+    assert_int_equal(mqtt_connect(&w.s->client), MQTT_OK);
+    mqtt_drive_turn(&w.drive);
+    w.transport.state = MQTT_TRANSPORT_OPEN;
+    mqtt_drive_turn(&w.drive);
+    assert_int_equal(w.transport.sent_size, 15); /* CONNECT */
+    assert_int_equal(w.transport.flushed, 15);
+}
+
+static void test_a_transport_that_cannot_flush_ends_the_connection(void **state)
+{
+    struct world w;
+
+    begin_connected(&w, *state);
+    w.transport.ops.flush = transport_flush;
+    publish(w.s, "a", "hey", MQTT_QOS_0);
+    rings(&w);
+    assert_int_equal(w.transport.flushed, 8);
+    assert_true(w.transport.open);
+    w.transport.flush_fails = true;
+    w.s->random_bits = UINT32_MAX;
+    transport_fails(&w, MQTT_ERR_NETWORK);
+    publish(w.s, "a", "hey", MQTT_QOS_0);
+    rings(&w);
+    expect_disconnected(&w, MQTT_ERR_NETWORK);
+    expect_words(&w);
+}
+
 static void test_nothing_is_read_while_nothing_can_be_taken(void **state)
 {
     struct script *s = *state;
@@ -781,6 +828,64 @@ static void test_whenever_a_source_fails_is_the_connection_closed(void **state)
 {
     for (unsigned reads = 0; reads < 8; reads++)
         source_fails_after(*state, reads);
+}
+
+static const void *read_zeros(struct mqtt_source *source, uint32_t offset,
+                              size_t *size)
+{
+    static const uint8_t zeros[100000];
+
+    (void)offset;
+    if (*size > *(const size_t *)source->context)
+        *size = *(const size_t *)source->context;
+    return zeros;
+}
+
+static ptrdiff_t send_anything(struct mqtt_transport *self, const void *bytes,
+                               size_t size)
+{
+    struct transport *t = (struct transport *)self;
+
+    (void)bytes;
+    t->sends++;
+    t->room -= size; /* from SIZE_MAX on: what has been sent */
+    return (ptrdiff_t)size;
+}
+
+/* In pieces so large, to a network that takes whatever it is given. */
+static void streams_in_pieces(struct script *s, size_t piece)
+{
+    struct mqtt_message message = {.topic_name = MQTT_TEXT("a"),
+                                   .payload = {NULL, 8 << 20},
+                                   .qos = MQTT_QOS_1};
+    struct mqtt_source source = {read_zeros, &piece};
+    const size_t all = 1 + 4 + 3 + 2 + (8 << 20);
+    struct world w;
+    size_t sent;
+
+    begin_connected(&w, s);
+    w.transport.ops.send = send_anything;
+    w.transport.room = SIZE_MAX;
+    assert_int_equal(mqtt_publish_stream(&s->client, &message, &source, NULL),
+                     MQTT_OK);
+    do {
+        sent = w.transport.room;
+        w.transport.sends = 0;
+        assert_true(mqtt_drive_turn(&w.drive) > 0);
+        assert_in_range(sent - w.transport.room, 1, 1 << 20);
+        assert_in_range(w.transport.sends, 1, 256);
+        if (SIZE_MAX - w.transport.room < all) /* it goes on at once */
+            assert_true(w.reactor.alarm <= w.reactor.now);
+    } while (SIZE_MAX - w.transport.room < all);
+    assert_int_equal(SIZE_MAX - w.transport.room, all);
+    mqtt_drive_end(&w.drive);
+    script_restart(s);
+}
+
+static void test_a_network_that_takes_all_leaves_turns_to_others(void **state)
+{
+    streams_in_pieces(*state, 100000);
+    streams_in_pieces(*state, 700);
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -1214,6 +1319,8 @@ int main(void)
         script_test(test_a_connection_reads_and_tells_events),
         script_test(test_what_is_published_leaves_in_the_next_turn),
         script_test(test_a_slow_transport_is_waited_for),
+        script_test(test_what_a_transport_keeps_is_flushed_behind_it),
+        script_test(test_a_transport_that_cannot_flush_ends_the_connection),
         script_test(test_nothing_is_read_while_nothing_can_be_taken),
         script_test(test_memory_is_lent_for_a_turn_and_given_back),
         script_test(test_a_transport_that_lends_nothing_gets_the_clients_own),
@@ -1227,6 +1334,7 @@ int main(void)
         script_test(test_what_no_server_may_send_closes),
         script_test(test_a_source_that_fails_closes_without_waiting),
         script_test(test_whenever_a_source_fails_is_the_connection_closed),
+        script_test(test_a_network_that_takes_all_leaves_turns_to_others),
         script_test(test_silence_is_a_dead_link),
         script_test(test_an_answer_that_lies_there_counts_after_its_time),
         script_test(test_a_drive_of_no_reactor_has_the_clients_time),

@@ -1,7 +1,8 @@
 /*
  * every.h - tests that try every value there is. A build that is not optimised,
- * or instrumented, takes ten times as long: it tries each STRIDE-th, and all
- * near the borders.
+ * or instrumented, or runs on an emulated machine, takes ten times as long: it
+ * tries each STRIDE-th, and all near the borders. ROUNDS() are those of tests
+ * that go on with random values; emulated, a tenth of them.
  */
 #ifndef EVERY_H
 #define EVERY_H
@@ -19,8 +20,14 @@
 #define EVERY_SLOW
 #endif
 #endif
-#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED) || !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
 #define EVERY_SLOW
+#endif
+
+#ifdef EMULATED
+#define ROUNDS(n) ((n) / 10)
+#else
+#define ROUNDS(n) (n)
 #endif
 
 #ifdef EVERY_SLOW

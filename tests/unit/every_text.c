@@ -40,7 +40,7 @@ test_every_text_of_four_bytes_that_one_lead_byte_begins(void **state)
     for (uint32_t lead = 0xf0; lead <= 0xf4; lead++)
         for (uint32_t i = 0; i < 1u << 24; i += STRIDE)
             check_text(lead << 24 | i, 4);
-    for (uint32_t i = 0; i < 1u << 24; i += 61) {
+    for (uint32_t i = 0; i < 1u << 24; i += 61 * STRIDE) {
         check_text(0xefu << 24 | i, 4);
         check_text(0xf5u << 24 | i, 4);
     }

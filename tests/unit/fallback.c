@@ -79,9 +79,16 @@ static void truncates(struct script *s)
     expect_disconnected(s, MQTT_ERR_TLS_TRUNCATED, 0);
 }
 
+/* ... over WebSocket, by a Close frame with a code that tells of an error. */
+static void closes_with_a_code(struct script *s)
+{
+    mqtt_client_closed(&s->client, MQTT_ERR_WEBSOCKET, "code 1002");
+    expect_disconnected(s, MQTT_ERR_WEBSOCKET, 0);
+}
+
 static void (*const denials[])(struct script *s) = {
-    refuses_in_5_0, refuses_in_3_1_1, refuses_in_3_1_1_and_closes,
-    closes,         resets,           truncates};
+    refuses_in_5_0, refuses_in_3_1_1, refuses_in_3_1_1_and_closes, closes,
+    resets,         truncates,        closes_with_a_code};
 #define DENIALS (sizeof(denials) / sizeof(denials[0]))
 
 /* The server denies 5.0, and is asked in 3.1.1 at once. */

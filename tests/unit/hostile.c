@@ -6,6 +6,7 @@
  * one by one, in lent memory and in our own. What the client made of them is
  * written down as text, and must be the same each time.
  */
+#include "every.h"
 #include "script.h"
 
 /* ---- situations in which bytes may come ---------------------------------- */
@@ -441,7 +442,7 @@ static void test_noise(void **state)
 {
     (void)state;
     seed = 1;
-    for (unsigned round = 0; round < 3000; round++) {
+    for (unsigned round = 0; round < ROUNDS(3000); round++) {
         const struct situation *situation = &situations[chance(SITUATIONS)];
         uint8_t bytes[64];
         size_t size = 1 + chance(sizeof(bytes));
@@ -461,7 +462,7 @@ static void test_packets_in_any_order_with_faults(void **state)
 {
     (void)state;
     seed = 2;
-    for (unsigned round = 0; round < 5000; round++) {
+    for (unsigned round = 0; round < ROUNDS(5000); round++) {
         const struct situation *situation = &situations[chance(SITUATIONS)];
         struct verdict verdict;
         uint8_t bytes[256];

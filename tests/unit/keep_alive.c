@@ -464,6 +464,24 @@ static void test_the_next_half_packet_begins_anew(void **state)
     expect_deadline(s, 100 + 8);
 }
 
+/* Whatever the last connection waited for. */
+static void test_a_new_connection_waits_for_connack_only(void **state)
+{
+    struct script *s = *state;
+
+    s->config.connack_timeout_ms = 5000;
+    s->config.pingresp_timeout_ms = 3000;
+    connected(s);
+    s->blocked = true;
+    elapse(s, 59000); /* PINGREQ cannot leave */
+    expect_deadline(s, 3000);
+    cut(s);
+    s->blocked = false;
+    reopened(s);
+    expect_packet(s, 0x10, 0);
+    expect_deadline(s, 5000);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -494,6 +512,7 @@ int main(void)
         script_test(test_a_pingresp_that_nobody_pulled_counts),
         script_test(test_a_dead_link_is_found_behind_full_input),
         script_test(test_a_whole_packet_that_nobody_pulled_counts),
+        script_test(test_a_new_connection_waits_for_connack_only),
     };
 
     return script_run("keep_alive", tests);

@@ -45,6 +45,7 @@ static void watch_packets(struct script *s)
 {
     watched[0] = '\0';
     s->config.trace = on_trace;
+    s->config.trace_seam = &mqtt_trace_seam;
 }
 
 /* ---- log ----------------------------------------------------------------- */
@@ -112,6 +113,7 @@ static void test_each_packet_is_told_decoded(void **state)
     struct script *s = *state;
 
     s->config.trace = keep_last;
+    s->config.trace_seam = &mqtt_trace_seam;
     start(s);
     connects(s);
     discard_sent(s);
@@ -145,12 +147,29 @@ static void test_each_packet_is_told_decoded(void **state)
     assert_true(span_is(last.text, "t"));
 }
 
+static void test_the_identifier_behind_a_long_topic_name_is_told(void **state)
+{
+    struct script *s = *state;
+    char topic[0x0204] = "";
+    uint16_t identifier;
+
+    memset(topic, 't', sizeof(topic) - 1);
+    s->config.trace = keep_last;
+    s->config.trace_seam = &mqtt_trace_seam;
+    connected(s);
+    publish_sent(s, "t", "p", MQTT_QOS_1);
+    identifier = publish_sent(s, topic, "p", MQTT_QOS_1);
+    assert_int_equal(last.packet_identifier, identifier);
+    assert_int_equal(last.text.size, 64);
+}
+
 static void test_at_most_64_bytes_of_text_are_told(void **state)
 {
     struct script *s = *state;
     char topic[80] = "";
 
     s->config.trace = keep_last;
+    s->config.trace_seam = &mqtt_trace_seam;
     connected(s);
     for (size_t size = 60; size < 70; size++) {
         memset(topic, 't', size);
@@ -176,6 +195,7 @@ static void test_large_packets_are_told(void **state)
         return; /* as many single bytes prove no more */
     memset(payload, 'x', 20000);
     s->config.trace = keep_last;
+    s->config.trace_seam = &mqtt_trace_seam;
     s->memory.outbox_size = 21000;
     s->memory.input_size = 21000;
     connected(s);
@@ -256,6 +276,7 @@ static void test_a_topic_across_the_end_of_the_ring_is_told(void **state)
     struct script *s = *state;
 
     s->config.trace = keep_last;
+    s->config.trace_seam = &mqtt_trace_seam;
     s->memory.outbox_size = 50;
     connected(s);
     for (uint16_t i = 1; i <= 60; i++) {
@@ -346,6 +367,20 @@ static void test_the_lines_of_a_conversation(void **state)
     expect_watched("> DISCONNECT 2 bytes\n");
 }
 
+static void test_a_refusal_is_told_with_its_code(void **state)
+{
+    struct script *s = *state;
+
+    watch_packets(s);
+    start(s);
+    connects(s);
+    expect_packet(s, 0x10, 0);
+    server_connack(s, 0, 5);
+    expect_no_event(s);
+    expect_watched("> CONNECT \"c\" 15 bytes\n"
+                   "< CONNACK code 5 4 bytes\n");
+}
+
 static void test_every_size_of_line(void **state)
 {
     size_t whole = sizeof(example_line) - 1;
@@ -421,6 +456,7 @@ int main(void)
         script_test(test_a_life_in_states),
         script_test(test_an_end_in_states),
         script_test(test_each_packet_is_told_decoded),
+        script_test(test_the_identifier_behind_a_long_topic_name_is_told),
         script_test(test_at_most_64_bytes_of_text_are_told),
         script_test(test_large_packets_are_told),
         script_test(test_every_kind_of_packet_is_told),
@@ -429,6 +465,7 @@ int main(void)
         script_test(test_a_packet_is_told_once),
         script_test(test_the_line_of_the_manual),
         script_test(test_the_lines_of_a_conversation),
+        script_test(test_a_refusal_is_told_with_its_code),
         script_test(test_every_size_of_line),
         script_test(test_what_is_not_printable_becomes_a_question_mark),
         script_test(test_any_first_byte_makes_a_line),

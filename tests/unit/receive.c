@@ -29,6 +29,23 @@ static void test_qos_0_is_not_acknowledged(void **state)
     expect_nothing_sent(s);
 }
 
+static void test_a_topic_name_may_have_a_length_of_two_bytes(void **state)
+{
+    struct script *s = *state;
+    char topic[0x0301] = {0};
+
+    memset(topic, 't', sizeof(topic) - 1);
+    for (int five = 0; five < 2; five++) {
+        s->config.protocol = five ? &mqtt_protocol_5_0 : &mqtt_protocol_3_1_1;
+        s->memory.input_size = 1000;
+        connected(s);
+        server_publishes(s, 0x32, topic, 7, "x");
+        expect_message(s, topic, "x");
+        expect_properties(s, MQTT_QOS_1, false, false, 7);
+        script_restart(s);
+    }
+}
+
 static void test_qos_1_is_acknowledged_with_the_next_pull(void **state)
 {
     struct script *s = *state;
@@ -659,6 +676,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         script_test(test_qos_0_is_not_acknowledged),
+        script_test(test_a_topic_name_may_have_a_length_of_two_bytes),
         script_test(test_qos_1_is_acknowledged_with_the_next_pull),
         script_test(test_qos_2_is_given_once),
         script_test(test_a_qos_2_duplicate_is_answered_and_not_given),

@@ -243,6 +243,7 @@ static void test_resends_are_counted(void **state)
     publish_sent(s, "a", "x", MQTT_QOS_1);
     publish_sent(s, "a", "x", MQTT_QOS_2);
     cut(s);
+    publish(s, "a", "x", MQTT_QOS_1); /* for the first time */
     reconnected(s, true);
     discard_sent(s);
     assert_int_equal(statistics.messages_resent, 2);

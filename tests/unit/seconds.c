@@ -1,6 +1,7 @@
 /*
  * seconds.c - milliseconds in seconds, against the division of this machine.
  */
+#include "every.h"
 #include "script.h"
 
 #include "session/seconds.h"
@@ -69,7 +70,7 @@ static void test_at_random_times_of_any_length_it_is_exact(void **state)
     uint64_t random = 0x9E3779B97F4A7C15;
 
     (void)state;
-    for (unsigned i = 0; i < 4000000; i++) {
+    for (unsigned i = 0; i < ROUNDS(4000000); i++) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;

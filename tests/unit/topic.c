@@ -2,6 +2,7 @@
  * topic.c - topic names, topic filters and what matches what
  * [3.1.1, section 4.7], against tables and against a slow reference.
  */
+#include "every.h"
 #include "script.h"
 
 struct text {
@@ -137,7 +138,7 @@ static bool reference_utf8(const uint8_t *b, size_t size)
 static void test_all_short_sequences_agree_with_a_reference(void **state)
 {
     (void)state;
-    for (uint32_t n = 0; n < 0x1000000; n++) {
+    for (uint32_t n = 0; n < 0x1000000; n += n < 0x10000 ? 1 : STRIDE) {
         uint8_t b[4] = {(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
         size_t size = n < 0x100 ? 1 : n < 0x10000 ? 2 : 3;
         const uint8_t *at = b + 3 - size;

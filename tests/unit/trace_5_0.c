@@ -30,6 +30,7 @@ static struct script *watch(void **state)
     watched[0] = '\0';
     s->config.protocol = &mqtt_protocol_5_0;
     s->config.trace = on_trace;
+    s->config.trace_seam = &mqtt_trace_seam;
     return s;
 }
 
@@ -45,6 +46,25 @@ static void test_connecting_is_told(void **state)
     reconnected(s, true);
     expect_watched("> CONNECT \"client\" 31 bytes\n"
                    "< CONNACK code 0 session present 5 bytes\n");
+}
+
+static void test_auth_is_told_behind_what_waits_to_be_sent(void **state)
+{
+    static const uint8_t method[] = {0x15, 0x00, 0x01, 'm'};
+    static const struct mqtt_span none = {NULL, 0};
+    struct script *s = watch(state);
+
+    s->config.connect.properties = (struct mqtt_span){method, sizeof(method)};
+    connected_with(s, 0x15, 0x00, 0x01, 'm');
+    watched[0] = '\0';
+    s->blocked = true;
+    server_publishes(s, 0x32, "a", 7, "x");
+    expect_message(s, "a", "x");
+    expect_no_event(s);
+    assert_int_equal(mqtt_authenticate(&s->client, none, none), MQTT_OK);
+    expect_watched("< PUBLISH q1 id 7 \"a\" 9 bytes\n"
+                   "> PUBACK id 7 4 bytes\n"
+                   "> AUTH code 25 8 bytes\n");
 }
 
 static void test_requests_are_told_behind_their_properties(void **state)
@@ -154,6 +174,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         script_test(test_connecting_is_told),
+        script_test(test_auth_is_told_behind_what_waits_to_be_sent),
         script_test(test_requests_are_told_behind_their_properties),
         script_test(test_reason_codes_are_told),
         script_test(test_what_is_malformed_is_told_as_far_as_it_goes),

@@ -2,6 +2,7 @@
  * unsettled.c - messages that wait to be settled, against a plain list that
  * looks at everything each time.
  */
+#include "every.h"
 #include "script.h"
 
 #include "session/unsettled.h"
@@ -380,7 +381,7 @@ static void test_the_handle_of_one_that_waits_is_not_given_again(void **state)
     (void)state;
     pair_new(&p, 3);
     waits = add(&p, 7, true);
-    for (unsigned i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < ROUNDS(200000); i++) {
         settle(&p, add(&p, 7, false), 0);
         assert_true(acknowledge(&p));
         if (i % 1000 == 0) {
@@ -508,7 +509,7 @@ static void test_random_requests_do_what_they_should(void **state)
         struct pair p;
 
         pair_new(&p, capacities[run & 3]);
-        for (unsigned i = 0; i < 200000; i++) {
+        for (unsigned i = 0; i < ROUNDS(200000); i++) {
             random_step(&p, &old, run < 4 ? 2 : run < 8 ? 6 : 65535);
             /* Looking or not makes no difference. */
             if (i & 4096 || any(2))

@@ -23,6 +23,9 @@ CLANG = ('clang', 'clang', 'clang++', [])
 SANITIZED = ('asan', 'clang', 'clang++',
              ['-Db_sanitize=address,undefined', '-Db_lundef=false',
               '-Dexamples=false'])
+# Other machines, under qemu-user: tools/support/machines says what each is.
+MACHINES = ['armhf', 'powerpc', 's390x']
+MACHINE_SEEDS = [str(seed) for seed in range(1, 201)]
 SANITIZER_OPTIONS = {
     'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:abort_on_error=1:print_stacktrace=1',
@@ -60,7 +63,8 @@ def build(count, kind):
     if not (folder / 'build.ninja').exists():
         shutil.rmtree(folder, ignore_errors=True)
         status = call(['meson', 'setup', folder, '-Dwerror=true',
-                       '-Dtests=enabled', *options], log, CC=c, CXX=cpp)
+                       '-Dtests=enabled', *options], log,
+                      **({'CC': c, 'CXX': cpp} if c else {}))
     else:
         status = 0
     status = status or call(['ninja', '-C', folder, '-k0'], log)
@@ -176,6 +180,57 @@ def coverage(count):
         count.add('FAILED', 'coverage', f'status {status}\n{text[-4000:]}')
 
 
+def emulated(name):
+    """How to build for a machine; of its suites nothing is debugged here."""
+    return (name, None, None,
+            ['--cross-file', TOP / f'tools/support/machines/{name}.ini',
+             '-Dexamples=false', '-Ddefault_library=static', '-Dcares=disabled',
+             '-Doptimization=1', '-Ddebug=false'])
+
+
+def traces(kind, *wrapper):
+    """What the simulator says of each seed, with the hash of all that happened
+    in it, on one machine."""
+    done = subprocess.run([*wrapper, BUILDS / kind / 'tests/sim/sim', '--list',
+                           *MACHINE_SEEDS], stdout=subprocess.PIPE, text=True,
+                          check=False, stdin=subprocess.DEVNULL)
+    return re.findall(r'^seed .*$', done.stdout, re.M)
+
+
+def machines(count):
+    """The suites unit, conformance and sim on other machines, and the same
+    worlds on all of them."""
+    if not build(count, GCC):
+        return
+    here = traces('gcc')
+    for name in MACHINES:
+        test(count, emulated(name))
+        emulator = re.search(r"exe_wrapper = '(.*)'", (
+            TOP / f'tools/support/machines/{name}.ini').read_text())[1]
+        there = traces(name, emulator)
+        other = [f'here:  {a}\nthere: {b}' for a, b in zip(here, there)
+                 if a != b]
+        same = len(here) == len(there) == len(MACHINE_SEEDS) and not other
+        count.add('passed' if same else 'FAILED',
+                  f'{name}: {len(here)} seeds as here', '\n'.join(
+                      [f'{len(other)} differ, {len(there)} ran', *other[:5]]))
+
+
+def footprint(count):
+    """The bars of tools/footprint, each a case, and its page."""
+    say('footprint')
+    status, text = run_tool('footprint', '--check')
+    held = re.search(r'^(\d+) bars: (\d+) held', text, re.M)
+    for number in range(int(held[2]) if held else 0):
+        count.add('passed', f'footprint: bar {number}')
+    for figure, why in re.findall(r'^MISSED: ([^:]*): (.*)$', text, re.M):
+        count.add('FAILED', f'footprint: {figure}', why)
+    count.add('FAILED' if 'not up to date' in text else 'passed',
+              'footprint: its table', 'run tools/footprint')
+    if not held:
+        count.add('FAILED', 'footprint', f'status {status}\n{text[-4000:]}')
+
+
 def fuzz(count, seconds):
     """Each fuzz target over its corpus, and for so long."""
     if not (TOP / 'tools/fuzz').exists():
@@ -210,10 +265,12 @@ def full(count):
     check_format(count)
     test(count, GCC)
     conformance(count, GCC)
+    footprint(count)
     test(count, CLANG, 'unit', 'conformance', 'headers', 'symbols')
-    test(count, SANITIZED, 'unit', 'conformance', 'broker', 'net', 'fuzz',
-         'hostile')
+    test(count, SANITIZED, 'unit', 'conformance', 'broker', 'net', 'sim',
+         'fuzz', 'hostile')
     fuzz(count, 10)
+    machines(count)
     coverage(count)
     bench(count)
 
@@ -228,7 +285,7 @@ def ours_only(count):
 def main():
     parser = argparse.ArgumentParser(prog='tools/check')
     parser.add_argument('mode', nargs='?', default='full',
-                        choices=['full', 'quick', 'fresh'])
+                        choices=['full', 'quick', 'machines', 'fresh'])
     mode = parser.parse_args().mode
     BUILDS.mkdir(exist_ok=True)
     adopt_orphans()
@@ -238,7 +295,8 @@ def main():
     # interrupted goes with it.
     scratch = os.environ['TMPDIR'] = tempfile.mkdtemp(prefix='mqttloop-')
     try:
-        {'full': full, 'quick': quick, 'fresh': fresh.run}[mode](count)
+        {'full': full, 'quick': quick, 'machines': machines,
+         'fresh': fresh.run}[mode](count)
         ours_only(count)
     except KeyboardInterrupt:
         end_children()

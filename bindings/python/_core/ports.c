@@ -1,0 +1,310 @@
+/*
+ * The ports: bytes in, bytes out, the network connection, time.
+ */
+#include "core.h"
+
+#define OUTPUT_MOST 65536ul
+
+static bool one_number(PyObject *arguments, const char *name,
+                       unsigned long most, unsigned long *out)
+{
+    PyObject *value;
+
+    return PyArg_ParseTuple(arguments, "O", &value) &&
+           !number_from(name, value, 0, most, out);
+}
+
+/* ---- bytes in -------------------------------------------------------------- */
+
+static void forget_received(struct client_object *c)
+{
+    c->taken = c->received = 0;
+    c->closing = false;
+}
+
+static void cut(struct client_object *c, enum mqtt_error why)
+{
+    c->cut = true;
+    mqtt_client_closed(&c->client, why,
+                       c->detail ? PyBytes_AsString(c->detail) : NULL);
+}
+
+/* What was taken, in memory of the core or where it lies; 0: not now. */
+static size_t take(struct client_object *c)
+{
+    char *from = c->bytes + c->taken;
+    size_t left = c->received - c->taken, size;
+    void *to = mqtt_client_input_buf(&c->client, from, left, &size);
+
+    if (!to)
+        return 0;
+    if (size > left)
+        size = left;
+    if (to != from)
+        memcpy(to, from, size);
+    mqtt_client_input_done(&c->client, size);
+    return size;
+}
+
+/* All that was received has been taken and told. */
+static void drained(struct client_object *c)
+{
+    bool closing = c->closing;
+
+    mqtt_client_input_keep(&c->client);
+    forget_received(c);
+    if (closing)
+        cut(c, c->closing_why);
+}
+
+/* More for the core to read; false: there is nothing, or not now. */
+static bool supply(struct client_object *c)
+{
+    size_t size;
+
+    if (!c->received)
+        return false;
+    if (c->taken == c->received) {
+        bool closing = c->closing;
+
+        drained(c);
+        return closing;
+    }
+    size = take(c);
+    c->taken += size;
+    return size > 0;
+}
+
+bool client_advance(struct client_object *c, struct mqtt_event *event)
+{
+    do {
+        if (mqtt_client_next(&c->client, event)) {
+            if (event->type == MQTT_EVENT_DISCONNECTED)
+                c->cut = false;
+            return true;
+        }
+    } while (supply(c));
+    return false;
+}
+
+static bool has_room(struct client_object *c)
+{
+    if (!c->received && !c->closing)
+        return true;
+    PyErr_SetString(PyExc_RuntimeError,
+                    "what was received before has not been pulled");
+    return false;
+}
+
+PyObject *client_received(PyObject *self, PyObject *arguments)
+{
+    unsigned long size;
+    struct client_object *c;
+
+    if (!one_number(arguments, "size", ULONG_MAX, &size) ||
+        !(c = client_enter(self)) || !has_room(c))
+        return NULL;
+    if (size > c->size)
+        return PyErr_Format(PyExc_ValueError,
+                            "size must be 0 to that of buffer, %zu", c->size);
+    c->received = size;
+    Py_RETURN_NONE;
+}
+
+PyObject *client_feed(PyObject *self, PyObject *data)
+{
+    PyObject *bytes = bytes_from("data", data);
+    struct client_object *c = bytes ? client_enter(self) : NULL;
+    struct mqtt_span span = span_of(bytes);
+
+    if (!c) {
+        Py_XDECREF(bytes);
+        return NULL;
+    }
+    if (c->received || c->closing)
+        span.size = 0;
+    if (span.size > c->size)
+        span.size = c->size;
+    if (span.size)
+        memcpy(c->bytes, span.data, span.size);
+    c->received += span.size;
+    Py_DECREF(bytes);
+    return PyLong_FromSize_t(span.size);
+}
+
+/* ---- bytes out ------------------------------------------------------------- */
+
+PyObject *client_output(PyObject *self, PyObject *arguments)
+{
+    unsigned long most = OUTPUT_MOST;
+    struct client_object *c;
+    struct mqtt_span span;
+    PyObject *limit = NULL;
+
+    if (!PyArg_ParseTuple(arguments, "|O:output", &limit) ||
+        (limit && number_from("limit", limit, 1, LONG_MAX, &most)) ||
+        !(c = client_enter(self)))
+        return NULL;
+    span.data = mqtt_client_output_buf(&c->client, &span.size);
+    if (!span.data)
+        Py_RETURN_NONE;
+    if (span.size > most)
+        span.size = most;
+    return bytes_of(span);
+}
+
+PyObject *client_sent(PyObject *self, PyObject *arguments)
+{
+    struct client_object *c;
+    unsigned long size;
+    size_t most;
+
+    if (!one_number(arguments, "size", ULONG_MAX, &size) ||
+        !(c = client_enter(self)))
+        return NULL;
+    mqtt_client_output_buf(&c->client, &most);
+    if (size > most)
+        return PyErr_Format(PyExc_ValueError,
+                            "size must be 0 to that of output(), %zu", most);
+    if (size)
+        mqtt_client_output_done(&c->client, size);
+    Py_RETURN_NONE;
+}
+
+/* ---- the network connection ------------------------------------------------ */
+
+PyObject *client_wants(PyObject *self, PyObject *unused)
+{
+    struct client_object *c = client_enter(self);
+    enum mqtt_want want;
+
+    (void)unused;
+    if (!c)
+        return NULL;
+    want = mqtt_client_wants(&c->client);
+    if (c->closing && want != MQTT_WANT_CLOSE)
+        want = MQTT_WANT_NOTHING;
+    return PyLong_FromLong(want);
+}
+
+PyObject *client_opened(PyObject *self, PyObject *unused)
+{
+    struct client_object *c = client_enter(self);
+
+    (void)unused;
+    if (!c)
+        return NULL;
+    if (mqtt_client_wants(&c->client) == MQTT_WANT_OPEN) {
+        forget_received(c);
+        c->cut = false;
+        mqtt_client_opened(&c->client);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Words of the system, kept until the event that passes them on. */
+static int keep_detail(struct client_object *c, PyObject *detail)
+{
+    PyObject *bytes = NULL, *old;
+
+    if (detail != Py_None) {
+        bytes = PyUnicode_Check(detail)
+                    ? PyUnicode_AsEncodedString(detail, "utf-8", "replace")
+                    : text_from("detail", detail);
+        if (!bytes)
+            return -1;
+    }
+    if (c->busy) {
+        Py_XDECREF(bytes);
+        return client_enter((PyObject *)c) ? 0 : -1;
+    }
+    old = c->detail;
+    c->detail = bytes;
+    Py_XDECREF(old);
+    return 0;
+}
+
+static bool is_cause(unsigned long number)
+{
+    return number <= 120; /* the last one of enum mqtt_error */
+}
+
+/* Once for a connection: the core names the words until their event. */
+static bool may_close(const struct client_object *c)
+{
+    return !c->closing && !c->cut;
+}
+
+static void close_now(struct client_object *c, enum mqtt_error why)
+{
+    bool wanted = mqtt_client_wants(&c->client) == MQTT_WANT_CLOSE;
+
+    if (c->received && !wanted) {
+        c->closing = true;
+        c->closing_why = why;
+        return;
+    }
+    forget_received(c);
+    cut(c, why);
+}
+
+PyObject *client_closed(PyObject *self, PyObject *arguments)
+{
+    PyObject *why = NULL, *detail = Py_None;
+    struct client_object *c;
+    unsigned long number = (unsigned long)-MQTT_ERR_CLOSED;
+    long cause;
+
+    if (!PyArg_ParseTuple(arguments, "|OO:closed", &why, &detail))
+        return NULL;
+    if (why) {
+        cause = PyLong_AsLong(why);
+        if (PyErr_Occurred())
+            return NULL;
+        number = (unsigned long)(cause < 0 ? -cause : 121);
+        number = cause ? number : 0;
+    }
+    if (!is_cause(number))
+        return PyErr_Format(PyExc_ValueError, "why must be one of ERR_...");
+    c = client_enter(self);
+    if (!c)
+        return NULL;
+    if (!may_close(c))
+        Py_RETURN_NONE;
+    if (keep_detail(c, detail))
+        return NULL;
+    if (may_close(c)) /* still: to keep it has run code */
+        close_now(c, (enum mqtt_error)(-(int)number));
+    Py_RETURN_NONE;
+}
+
+/* ---- time ------------------------------------------------------------------ */
+
+PyObject *client_tick(PyObject *self, PyObject *arguments)
+{
+    struct client_object *c;
+    unsigned long now;
+
+    if (!one_number(arguments, "now", LONG_MAX, &now) ||
+        !(c = client_enter(self)))
+        return NULL;
+    if (now < c->now)
+        return PyErr_Format(PyExc_ValueError, "now must not go back");
+    c->now = now;
+    mqtt_client_tick(&c->client, now);
+    Py_RETURN_NONE;
+}
+
+PyObject *client_deadline(PyObject *self, PyObject *unused)
+{
+    struct client_object *c = client_enter(self);
+    mqtt_time at;
+
+    (void)unused;
+    if (!c)
+        return NULL;
+    at = mqtt_client_deadline(&c->client);
+    if (at == MQTT_NEVER)
+        Py_RETURN_NONE;
+    return PyLong_FromUnsignedLongLong(at);
+}
