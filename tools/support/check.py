@@ -184,7 +184,8 @@ def emulated(name):
     """How to build for a machine; of its suites nothing is debugged here."""
     return (name, None, None,
             ['--cross-file', TOP / f'tools/support/machines/{name}.ini',
-             '-Dexamples=false', '-Ddefault_library=static', '-Dcares=disabled',
+             '-Dexamples=false', '-Ddefault_library=static',
+             '-Dauto_features=disabled',
              '-Doptimization=1', '-Ddebug=false'])
 
 
