@@ -439,6 +439,29 @@ static void test_the_wish_to_connect_rings_and_opens(void **state)
     assert_string_equal(w.transport.server->address, "server.test");
 }
 
+static void transport_count(struct mqtt_transport *self,
+                            struct mqtt_statistics *statistics)
+{
+    (void)self;
+    statistics->tls_handshakes++;
+}
+
+static void test_a_transport_counts_each_connection(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_statistics statistics = {0};
+    struct world w;
+
+    s->config.statistics = &statistics;
+    begin(&w, s);
+    w.transport.ops.count = transport_count;
+    mqtt_connect(&s->client);
+    turns(&w);
+    turns(&w);
+    assert_int_equal(statistics.tls_handshakes, 1);
+    mqtt_drive_end(&w.drive);
+}
+
 static void test_opening_goes_on_turn_by_turn_until_its_deadline(void **state)
 {
     struct world w;
@@ -1313,6 +1336,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         script_test(test_the_wish_to_connect_rings_and_opens),
+        script_test(test_a_transport_counts_each_connection),
         script_test(test_opening_goes_on_turn_by_turn_until_its_deadline),
         script_test(test_a_server_that_is_not_reached_is_told_in_words),
         script_test(test_opening_that_takes_too_long_is_given_up),
