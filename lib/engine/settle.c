@@ -37,6 +37,17 @@ static enum mqtt_error wait_for_place(struct mqtt_engine *e)
     return MQTT_LATER;
 }
 
+/* One that was refused and has to leave the list for this one was never taken. */
+static uint32_t list_message(struct mqtt_engine *e, uint16_t identifier,
+                             bool qos2)
+{
+    struct mqtt_session *s = e->session_;
+
+    mqtt_received_remove(&s->received_,
+                         mqtt_unsettled_make_room(&s->unsettled_));
+    return mqtt_unsettled_add(&s->unsettled_, identifier, qos2);
+}
+
 /* PUBREC of one that was settled long ago, behind those that came before it
  * [3.1.1 MQTT-4.6.0-3]. */
 static enum mqtt_error line_up(struct mqtt_engine *e, uint16_t identifier)
@@ -46,8 +57,8 @@ static enum mqtt_error line_up(struct mqtt_engine *e, uint16_t identifier)
 
     if (mqtt_unsettled_full(list))
         return wait_for_place(e);
-    mqtt_unsettled_settle(list, mqtt_unsettled_add(list, identifier, true), 0,
-                          false, &put);
+    mqtt_unsettled_settle(list, list_message(e, identifier, true), 0, false,
+                          &put);
     return MQTT_OK;
 }
 
@@ -116,8 +127,7 @@ uint32_t mqtt_engine_accept(struct mqtt_engine *e, unsigned qos,
     if (qos == 2)
         mqtt_received_add(&e->session_->received_, identifier);
     if (listed(e))
-        handle =
-            mqtt_unsettled_add(&e->session_->unsettled_, identifier, qos == 2);
+        handle = list_message(e, identifier, qos == 2);
     if (by_call(e))
         return handle;
     mqtt_engine_deliver(e, qos, identifier, 0);

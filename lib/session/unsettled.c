@@ -172,8 +172,9 @@ void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
     list->counter_ = 0;
 }
 
-/* One that may come again and is settled, and so is needed least: if it does,
- * it is acknowledged without us. used_: there is none. */
+/* One of QoS 2 that may come again and is settled, and so is needed least: if
+ * it does, it is acknowledged without us, or was refused and is told of again.
+ * used_: there is none. */
 static uint16_t find_spare(const struct mqtt_unsettled_list *list)
 {
     uint16_t i = count_here(list);
@@ -183,6 +184,18 @@ static uint16_t find_spare(const struct mqtt_unsettled_list *list)
     return i;
 }
 
+uint16_t mqtt_unsettled_make_room(struct mqtt_unsettled_list *list)
+{
+    uint16_t i = find_spare(list);
+    struct mqtt_unsettled gone;
+
+    if (list->used_ < list->capacity_ || i == list->used_)
+        return 0;
+    gone = list->entries_[i];
+    take_out(list, i);
+    return gone.code_ & 0x80 ? gone.identifier_ : 0;
+}
+
 uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
                             uint16_t identifier, bool qos2)
 {
@@ -190,8 +203,7 @@ uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
 
     if (mqtt_unsettled_full(list))
         return 0;
-    if (list->used_ == list->capacity_)
-        take_out(list, find_spare(list));
+    mqtt_unsettled_make_room(list);
     do
         entry.count_ = next_count(list);
     while (is_taken(list, identifier, entry.count_));

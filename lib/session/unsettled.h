@@ -25,6 +25,11 @@ void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
  * 0: there is no room. */
 uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
                             uint16_t identifier, bool qos2);
+/* Before that, in a list without room that is not full: one that is needed least
+ * leaves. Its packet identifier if it was refused, which nobody knows then; else
+ * 0. */
+uint16_t mqtt_unsettled_make_room(struct mqtt_unsettled_list *list);
+
 bool mqtt_unsettled_full(const struct mqtt_unsettled_list *list);
 
 /* It is to be acknowledged with this code; false: a handle of nothing, or

@@ -45,10 +45,31 @@ static bool uncertain(const struct player *p, const struct expected *e)
                            (e->qos == 2 && p->told_epoch != p->epoch));
 }
 
-/* Two that are the same differ in what the handle begins with. */
-static bool is_another(const struct expected *e, const struct mqtt_message *m)
+static bool payload_same(const struct expected *e, const struct mqtt_message *m)
 {
-    return m->settle_handle && (m->settle_handle & 0xFFFF) != e->identifier;
+    return !m->payload.size || !memcmp(e->payload.at + m->payload_offset,
+                                       m->payload.data, m->payload.size);
+}
+
+/* Whether `f` may be what was just taken for `e`. */
+static bool could_be(const struct expected *f, const struct expected *e)
+{
+    return f->qos == e->qos && f->size == e->size;
+}
+
+/* `e` may have been left out, and what looks like it been one behind it: then
+ * that comes no more, else it comes yet. */
+static void doubt(const struct player *p, const struct expected *e)
+{
+    const struct expected *end = p->expected + p->expected_end;
+
+    if (!uncertain(p, e))
+        return;
+    for (const struct expected *f = e + 1; f < end; f++)
+        if (could_be(f, e) && !known(p, f))
+            f->delivery->given = UINT32_MAX;
+        else if (!known(p, f) && !uncertain(p, f))
+            return;
 }
 
 /* The next one that has to be told of. */
@@ -74,12 +95,6 @@ static void given(struct player *p, const struct expected *e, bool by_call)
     p->expected_begin++;
     p->part_offset = 0;
     p->world->seen_messages++;
-}
-
-static bool payload_same(const struct expected *e, const struct mqtt_message *m)
-{
-    return !m->payload.size || !memcmp(e->payload.at + m->payload_offset,
-                                       m->payload.data, m->payload.size);
 }
 
 static void check_part(struct player *p, const struct expected *e,
@@ -126,7 +141,7 @@ void application_message(struct player *p, const struct mqtt_message *m)
 {
     struct expected *e = next_expected(p);
 
-    while (e && uncertain(p, e) && (!same(e, m) || is_another(e, m))) {
+    while (e && uncertain(p, e) && (!same(e, m) || !payload_same(e, m))) {
         p->expected_begin++;
         e = next_expected(p);
     }
@@ -146,6 +161,7 @@ void application_message(struct player *p, const struct mqtt_message *m)
     if (p->part_pending)
         return;
     add_handle(p, m, e);
+    doubt(p, e);
     given(p, e, m->settle_handle != 0);
     persist_point(p);
 }
@@ -154,7 +170,8 @@ static void message_too_large(struct player *p, const struct mqtt_event *event)
 {
     struct expected *e = next_expected(p);
 
-    while (e && uncertain(p, e) && e->size != event->size) {
+    while (e && uncertain(p, e) &&
+           (e->size != event->size || e->qos != event->message.qos)) {
         p->expected_begin++;
         e = next_expected(p);
     }
@@ -163,6 +180,7 @@ static void message_too_large(struct player *p, const struct mqtt_event *event)
         violation(p, "a message too large that was not sent");
         return;
     }
+    doubt(p, e);
     given(p, e, e->qos == 2 && p->tap_five);
     if (e->delivery && p->tap_five) /* refused: it may come again */
         e->delivery->given = UINT32_MAX;

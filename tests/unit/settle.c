@@ -513,6 +513,30 @@ static void test_what_made_room_and_comes_again_keeps_the_order(void **state)
     expect_packet(s, 0x50, 3);
 }
 
+/* One that was refused and made room comes again: it is not acknowledged as if
+ * it had been taken, but told of once more. */
+static void test_what_was_refused_and_made_room_is_told_of_again(void **state)
+{
+    struct script *s = settles_5_0(state, 2);
+    uint32_t one, two, three;
+
+    connected(s);
+    one = comes(s, 0x34, 1);
+    cut(s);
+    assert_int_equal(settle(s, one, 0x97), MQTT_OK);
+    reconnected(s, true);
+    two = comes(s, 0x32, 2);
+    three = comes(s, 0x32, 3);
+    assert_int_equal(settle(s, two, 0), MQTT_OK);
+    assert_int_equal(settle(s, three, 0), MQTT_OK);
+    expect_packet(s, 0x40, 2);
+    expect_packet(s, 0x40, 3);
+    one = comes(s, 0x3C, 1);
+    expect_nothing_sent(s);
+    assert_int_equal(settle(s, one, 0), MQTT_OK);
+    expect_packet(s, 0x50, 1);
+}
+
 /* Over a cut: what is unsettled still has its place, and the server may send
  * as much as was announced, the old ones among it. */
 static void test_after_a_cut_the_server_sends_the_old_ones_first(void **state)
@@ -650,6 +674,8 @@ static const struct CMUnitTest tests[] = {
     script_test(test_what_comes_again_counts_towards_receive_maximum),
     script_test(test_what_was_refused_and_comes_again_counts_no_more),
     script_test(test_what_made_room_and_comes_again_keeps_the_order),
+    script_test(test_what_was_refused_and_made_room_is_told_of_again),
+    script_test(test_what_was_refused_and_made_room_is_told_of_again),
     script_test(test_after_a_cut_the_server_sends_the_old_ones_first),
     script_test(test_settling_with_control_full_loses_nothing),
     script_test(test_what_was_settled_and_did_not_leave_comes_again),
