@@ -21,7 +21,8 @@ static struct expected *front(struct player *p)
 /* One that was given before, in this session, is not given again. */
 static bool known(const struct player *p, const struct expected *e)
 {
-    return e->qos == 2 && e->delivery && e->delivery->given == p->incarnation;
+    return e->qos == 2 && e->delivery && !e->delivery->disowned &&
+           e->delivery->given == p->incarnation;
 }
 
 /* A handle has the packet identifier in its lower half, which tells one from
@@ -42,7 +43,8 @@ static bool same(const struct expected *e, const struct mqtt_message *m)
 static bool uncertain(const struct player *p, const struct expected *e)
 {
     return e->delivery && (e->delivery->given == UINT32_MAX ||
-                           (e->qos == 2 && p->told_epoch != p->epoch));
+                           (e->qos == 2 && (p->told_epoch != p->epoch ||
+                                            e->delivery->disowned)));
 }
 
 static bool payload_same(const struct expected *e, const struct mqtt_message *m)
@@ -376,6 +378,17 @@ static bool lawful(const struct player *p, enum mqtt_error error)
     }
 }
 
+/* It has ended its session, and the server knows of it, or does not. */
+static void disown(struct player *p)
+{
+    struct session *sessions = p->world->server.sessions;
+
+    p->gave_up = true;
+    for (unsigned i = 0; i < SESSIONS; i++)
+        if (sessions[i].used && sessions[i].client == p->index)
+            server_disown(&sessions[i]);
+}
+
 static void disconnected(struct player *p, const struct mqtt_event *event)
 {
     rules_disconnected(p, event);
@@ -395,6 +408,8 @@ static void disconnected(struct player *p, const struct mqtt_event *event)
         p->lost_check = !p->end_unsure;
     }
     p->connected = false;
+    if (p->end_unsure)
+        disown(p);
     p->end_unsure = p->end_unsure && event->retry_at != MQTT_NEVER;
     p->part_offset = 0;
     p->part_pending = false;

@@ -108,7 +108,7 @@ static void apply(struct player *p, const struct change *change)
         clear(p);
         break;
     case CHANGE_EFFECT:
-        if (change->delivery->effects++)
+        if (change->delivery->effects++ && !change->delivery->disowned)
             violation(p, "a QoS 2 message has its effect twice");
         break;
     }
@@ -605,7 +605,7 @@ static void end_delivery(struct player *p, struct delivery *d)
         return;
     if (settled)
         d->given = p->incarnation + 1;
-    if (settled != (d->effects != 0) && !d->released &&
+    if (settled != (d->effects != 0) && !d->released && !d->disowned &&
         p->told_epoch == p->epoch && !p->gave_up &&
         p->config.connect.client_identifier.size)
         violation(p, "identifier %u: settled %d, effects %u", d->identifier,

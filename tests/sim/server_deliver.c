@@ -145,6 +145,7 @@ static bool write(struct server *server, struct link *link, struct delivery *d)
         trace_publish(server, link, d, size);
     tell(server, link, d, properties, size);
     d->sent = true;
+    d->disowned = d->disowned || link->overrun;
     return true;
 }
 

@@ -64,10 +64,17 @@ bool server_stray_answered(struct server *server, struct link *link,
     return true;
 }
 
+void server_disown(struct session *session)
+{
+    for (struct delivery *d = session->open.first; d; d = d->next)
+        d->disowned = true;
+}
+
 void server_overrun(struct server *server, struct link *link, uint32_t more)
 {
     if (link->state != LINK_CONNECTED || link->level != 5)
         return;
     link->overrun = more;
     server_pump(server, link);
+    server_disown(link->session);
 }
