@@ -44,11 +44,9 @@ bool mqtt_engine_stage(struct mqtt_engine *e, const uint8_t *packet,
 }
 
 /* The acknowledgement that ends a received message gives the server back one
- * of its quota [5.0, section 4.9]. */
+ * of its quota [5.0, section 4.9]; with PUBREL that has been done. */
 static bool ends_received(enum mqtt_packet_type type, uint8_t code)
 {
-    if (type == MQTT_PUBCOMP) /* else it is of no exchange */
-        return !(code & 0x80);
     return type == MQTT_PUBACK || (type == MQTT_PUBREC && code & 0x80);
 }
 

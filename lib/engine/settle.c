@@ -220,6 +220,9 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e, uint16_t identifier)
     } else if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0)) {
         return MQTT_LATER;
     }
+    /* What was taken on an earlier connection was not counted on this one. */
+    if (e->receive_open_ && mqtt_received_is_here(&s->received_, identifier))
+        e->receive_open_--;
     mqtt_received_remove(&s->received_, identifier);
     return MQTT_OK;
 }

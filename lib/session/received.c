@@ -62,6 +62,13 @@ void mqtt_received_came(struct mqtt_identifier_set *set, uint16_t identifier)
     set->list_[set->here_++] = identifier;
 }
 
+bool mqtt_received_is_here(const struct mqtt_identifier_set *set,
+                           uint16_t identifier)
+{
+    return set->bits_ ? mqtt_received_has(set, identifier)
+                      : find(set, identifier) < set->here_;
+}
+
 /* What a server has to send again it sends before what is new
  * [5.0 MQTT-4.6.0-5]. So of one that did not come either PUBREL is to come, for
  * which it need not be known, or its session is gone, and CONNACK that told so

@@ -20,6 +20,9 @@ static inline bool mqtt_received_full(const struct mqtt_identifier_set *set)
 void mqtt_received_begin(struct mqtt_identifier_set *set);
 /* One that is in it has come again. */
 void mqtt_received_came(struct mqtt_identifier_set *set, uint16_t identifier);
+/* It is in it, and has come on this connection. */
+bool mqtt_received_is_here(const struct mqtt_identifier_set *set,
+                           uint16_t identifier);
 /* There is room for one that is new on this connection, if need be in place of
  * one that has not come on it: *gone, else 0. False: there is none. */
 bool mqtt_received_make_room(struct mqtt_identifier_set *set, uint16_t *gone);

@@ -445,6 +445,27 @@ static void test_an_unknown_pubrel_gives_no_quota_back(void **state)
     expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
 }
 
+/* PUBREL of what was taken on an earlier connection: it was not counted here. */
+static void test_a_pubrel_of_another_connection_gives_no_quota_back(void **state)
+{
+    struct script *s = settles_5_0(state, 4);
+
+    s->with_bits = false; /* a bitmap does not tell connections apart */
+    s->memory.received_count = 4;
+    s->config.connect.receive_maximum = 1;
+    connected(s);
+    assert_int_equal(settle(s, comes(s, 0x34, 7), 0), MQTT_OK);
+    expect_packet(s, 0x50, 7);
+    cut(s);
+    reconnected(s, true);
+    comes(s, 0x32, 1);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    assert_int_equal(expect_packet(s, 0x70, 7)->reason_code, 0);
+    server_publishes(s, 0x32, "a", 2, "x");
+    expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
+}
+
 /* What comes again on another connection is open on that one, too. */
 static void test_what_comes_again_counts_towards_receive_maximum(void **state)
 {
@@ -671,6 +692,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_in_5_0_as_many_are_announced_and_no_more_taken),
     script_test(test_what_gives_the_server_its_quota_back),
     script_test(test_an_unknown_pubrel_gives_no_quota_back),
+    script_test(test_a_pubrel_of_another_connection_gives_no_quota_back),
     script_test(test_what_comes_again_counts_towards_receive_maximum),
     script_test(test_what_was_refused_and_comes_again_counts_no_more),
     script_test(test_what_made_room_and_comes_again_keeps_the_order),

@@ -1925,6 +1925,36 @@ static void test_a_slow_commit_is_no_dead_link(void **state)
     expect_packet(s, 0x70, 7);
 }
 
+/* Nor does one that comes while another thing is being stored, which may be its
+ * removal: PUBCOMP says that all is well, and nothing was open. */
+static void test_a_pubrel_that_may_be_known_gives_no_quota_back(void **state)
+{
+    struct script *s = *state;
+
+    if (!in_5_0())
+        return;
+    with_store(s);
+    s->config.settle = MQTT_SETTLE_BY_CALL;
+    s->config.connect.receive_maximum = 1;
+    connected(s);
+    settled_down(s);
+    server_publishes(s, 0x32, "a", 1, "x");
+    expect_message(s, "a", "x");
+    m.later = true;
+    publish(s, "a", "x", MQTT_QOS_1);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    commits(s); /* the publish */
+    pull(s, MQTT_EVENT_STORED);
+    expect_no_event(s);
+    expect_packet(s, 0x32, 1);
+    commits(s);
+    expect_no_event(s);
+    expect_packet(s, 0x70, 7);
+    server_publishes(s, 0x32, "a", 2, "x");
+    expect_fatal(s, MQTT_ERR_RECEIVE_MAXIMUM);
+}
+
 static void test_messages_wait_while_the_list_of_unsettled_is_full(void **state)
 {
     struct script *s = *state;
@@ -2240,6 +2270,7 @@ int main(void)
         script_test(test_a_commit_goes_on_over_a_cut),
         script_test(test_a_removal_over_a_cut_answers_the_next_pubrel),
         script_test(test_an_unknown_pubrel_gives_no_quota_back),
+        script_test(test_a_pubrel_that_may_be_known_gives_no_quota_back),
         script_test(test_a_commit_without_a_connection_takes_no_quota),
         script_test(test_a_commit_that_fails_after_a_cut_is_told),
         script_test(test_a_commit_goes_on_over_mqtt_disconnect),
