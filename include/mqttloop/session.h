@@ -243,8 +243,9 @@ struct mqtt_session {
     int8_t store_error_; /* enum mqtt_error; all is to be written anew */
     uint16_t restored_; /* first ones of publishes_ that know of no clock yet */
     bool store_changed_, committing_, stored_due_;
-    bool agreed_; /* a good CONNACK came in this session, perhaps to a process
+    bool agreed_;   /* a good CONNACK came in this session, perhaps to a process
                      before: messages may have been sent */
+    bool given_up_; /* this side has ended it, and no other one has begun */
 
     /* Images that are not sent as they lie in the ring, see
      * lib/session/image.h and lib/engine/compose.c. */

@@ -84,7 +84,8 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
         return error;
     client->engine_.session_ends_ =
         mqtt_session_ends(config->protocol, &config->connect);
-    client->session_held_ = session_start(config) == MQTT_SESSION_RESUME;
+    client->session_held_ = session_start(config) == MQTT_SESSION_RESUME &&
+                            !client->session_.given_up_;
     client->drain_by_ = MQTT_NEVER;
     return MQTT_OK;
 }
@@ -294,6 +295,7 @@ static void cut_session(struct mqtt_client *c)
     mqtt_session_cut(&c->session_, c->config_->keep_qos0);
     mqtt_subscriptions_cut(c);
     if (ended) {
+        c->session_.given_up_ = !c->engine_.protocol_->clean_ends_session;
         mqtt_session_renew(&c->session_, c->config_);
         mqtt_subscriptions_renew(c);
         c->resuming_ = false;

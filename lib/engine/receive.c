@@ -18,6 +18,7 @@ void mqtt_engine_begin_session(struct mqtt_engine *e, bool session_present)
     bool first = !s->agreed_;
 
     s->agreed_ = true; /* which is durable before anything leaves */
+    s->given_up_ = false;
     if (!session_present)
         mqtt_session_renew(s, e->config_);
     else if (first)

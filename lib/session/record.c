@@ -81,7 +81,7 @@ static bool session_valid(const struct mqtt_record *record)
     size_t size = record->content[0].size;
 
     if (record->packet_identifier || size < MQTT_RECORD_ASSIGNED ||
-        content[MQTT_RECORD_AGREED] > 1)
+        content[MQTT_RECORD_AGREED] > MQTT_RECORD_ENDED)
         return false;
     return mqtt_utf8_valid((struct mqtt_span){content + MQTT_RECORD_ASSIGNED,
                                               size - MQTT_RECORD_ASSIGNED});

@@ -31,7 +31,8 @@ static enum mqtt_error restore_image(struct mqtt_session *s,
     return MQTT_OK;
 }
 
-/* A message counts as sent, for all that is known, once there was a CONNACK. */
+/* A message counts as sent, for all that is known, once there was a CONNACK;
+ * those that outlived an ended session were not. */
 static void restore_slot(struct mqtt_session *s, struct mqtt_slot *slot,
                          uint32_t start)
 {
@@ -42,7 +43,7 @@ static void restore_slot(struct mqtt_session *s, struct mqtt_slot *slot,
     slot->flags_ = MQTT_SLOT_TOLD;
     if (mqtt_publish_qos(*first_byte) == 2)
         slot->flags_ |= MQTT_SLOT_QOS2;
-    if (!s->agreed_)
+    if (!s->agreed_ || s->given_up_)
         return;
     slot->flags_ |= MQTT_SLOT_SENT;
     *first_byte |= MQTT_FLAG_DUP;
@@ -105,7 +106,8 @@ static enum mqtt_error restore_session(struct mqtt_session *s,
         s->protocol_ = config->fallback;
     else
         return MQTT_ERR_PROTOCOL_VERSION;
-    s->agreed_ = content[MQTT_RECORD_AGREED];
+    s->agreed_ = content[MQTT_RECORD_AGREED] != 0;
+    s->given_up_ = content[MQTT_RECORD_AGREED] == MQTT_RECORD_ENDED;
     s->identifier_size_ = (uint16_t)(size - MQTT_RECORD_ASSIGNED);
     if (s->identifier_size_)
         memcpy(s->identifier_, content + MQTT_RECORD_ASSIGNED,

@@ -123,7 +123,7 @@ static void put_session(struct mqtt_session *s)
     uint8_t head[MQTT_RECORD_ASSIGNED];
 
     head[MQTT_RECORD_LEVEL] = s->protocol_->level;
-    head[MQTT_RECORD_AGREED] = s->agreed_;
+    head[MQTT_RECORD_AGREED] = s->given_up_ ? MQTT_RECORD_ENDED : s->agreed_;
     record.content[0] = (struct mqtt_span){head, sizeof head};
     record.content[1] = (struct mqtt_span){s->identifier_, s->identifier_size_};
     put(s, &record);

@@ -29,8 +29,10 @@ struct mqtt_store_seam {
  * whole one as in its expiry, which is to be read by it. */
 #define MQTT_RECORD_CLOCK 4
 
-/* Before the client identifier in the record of the session. */
+/* Before the client identifier in the record of the session. AGREED: whether it
+ * is, or that it was and this side has ended it. */
 enum { MQTT_RECORD_LEVEL, MQTT_RECORD_AGREED, MQTT_RECORD_ASSIGNED };
+enum { MQTT_RECORD_ENDED = 2 };
 
 /* Whether a session in its version can have put this record (record.c). */
 bool mqtt_record_valid(const struct mqtt_session *s,

@@ -6,7 +6,9 @@
 #include <string.h>
 #include "world.h"
 
-#define STEPS_AT_ONCE 300000
+/* A session that was away for long can have tens of thousands of messages waiting,
+ * which a line without delay and memory for two bytes takes in one moment. */
+#define STEPS_AT_ONCE 3000000
 #define CALM_MS (uint64_t)(6 * 3600 * 1000)
 
 /* -- telling ---------------------------------------------------------------------------- */

@@ -217,7 +217,7 @@ static void test_a_session_that_nobody_wrote_is_refused(void **state)
     record_count = 0;
     add(MQTT_RECORD_SESSION, 0, content, 3); /* no UTF-8 */
     REFUSED(start());
-    content[1] = 2;
+    content[1] = 3;
     record_count = 0;
     add(MQTT_RECORD_SESSION, 0, content, 2);
     REFUSED(start());

@@ -2013,6 +2013,40 @@ static void test_a_refused_message_is_not_written_anew(void **state)
     assert_int_equal(s->packet.reason_code, 0x97);
 }
 
+/* The session was ended, the server did not learn of it, and the process was
+ * killed: the next one does not take the server's for its own [5.0, section
+ * 3.2.2.1.1], and what was published since was never sent. */
+static void
+test_a_session_that_was_ended_is_over_for_the_next_process(void **state)
+{
+    static const uint8_t at_once[] = {0x11, 0, 0, 0, 0};
+    const struct mqtt_disconnect_options options = {0, {at_once, 5}};
+    struct script *s = *state;
+    uint16_t identifier;
+
+    if (!in_5_0())
+        return;
+    with_store(s);
+    connected(s);
+    settled_down(s);
+    assert_int_equal(mqtt_disconnect_with(&s->client, 0, &options), MQTT_OK);
+    expect_packet(s, 0xE0, 0);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    identifier = publish(s, "a", "x", MQTT_QOS_1);
+    expect_stored(s, identifier);
+    killed(s);
+    start(s);
+    connects(s);
+    expect_packet(s, 0x10, 0);
+    server_connack(s, true, 0);
+    expect_fatal(s, MQTT_ERR_SESSION_PRESENT);
+    discard_sent(s);
+    reconnected(s, false);
+    expect_no_event(s);
+    expect_packet(s, 0x32, identifier);
+}
+
 /* One that a new server forbids after it was sent is still one of unknown
  * outcome in the next process. */
 static void test_what_was_given_up_is_unknown_when_restored(void **state)
@@ -2283,6 +2317,7 @@ int main(void)
         script_test(test_messages_wait_while_the_list_of_unsettled_is_full),
         script_test(test_a_refused_message_is_not_written_anew),
         script_test(test_what_was_given_up_is_unknown_when_restored),
+        script_test(test_a_session_that_was_ended_is_over_for_the_next_process),
         script_test(test_a_stream_keeps_its_place_behind_what_waits),
         script_test(test_a_message_can_expire_while_its_commit_is_open),
         script_test(test_slots_that_meet_are_too_few),
