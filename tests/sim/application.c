@@ -334,6 +334,7 @@ static void connected(struct player *p, const struct mqtt_event *event)
         p->lost_check = true;
         p->incarnation_of_session++;
     }
+    configured_connected(p);
 }
 
 /* Errors that a server which keeps the standard can cause. */
@@ -360,6 +361,9 @@ static bool lawful(const struct player *p, enum mqtt_error error)
 
 static void disconnected(struct player *p, const struct mqtt_event *event)
 {
+    redirect_disconnected(p, event);
+    configured_disconnected(p, event);
+    silence_disconnected(p, event);
     rules_disconnected(p, event);
     if (event->error && !lawful(p, event->error))
         violation(p, "disconnected: %s", mqtt_error_text(event->error));
@@ -399,6 +403,7 @@ void application_event(struct player *p, const struct mqtt_event *event)
     if (p->world->tracing)
         say(p, "  event %d error %d code %02x id %u", event->type, event->error,
             event->reason_code, event->packet_identifier);
+    told_event(p, event);
     switch (event->type) {
     case MQTT_EVENT_CONNECTED:
         connected(p, event);

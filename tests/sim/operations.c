@@ -393,8 +393,10 @@ void operation_connect(struct player *p)
         violation(p, "connect: %s", mqtt_error_text(error));
     if (!error)
         p->leaving = false;
-    if (!error && state == MQTT_CLIENT_STOPPED)
+    if (!error && state == MQTT_CLIENT_STOPPED) {
         p->tries_least = p->tries_most = 0;
+        configured_restarted(p);
+    }
     p->connect_at = NEVER;
 }
 

@@ -44,6 +44,14 @@ struct manners {
     uint8_t doubles;      /* QoS 1 messages that are sent twice, once in */
 };
 
+/* What it does in a part of the worlds, by dice of their own. */
+struct habits {
+    struct dice dice;
+    bool refers;   /* Server Reference with 0x9C and 0x9D */
+    bool explains; /* what it says at the end has properties, too */
+    bool denies;   /* authentications fail */
+};
+
 /* A message that has come, or is told of to a subscriber. */
 struct message {
     struct bytes topic, payload;
@@ -162,6 +170,7 @@ struct link {
     uint32_t expiry_s;
     bool assigned, clean;
     uint8_t rounds; /* of the authentication, to come */
+    uint8_t denied; /* the code that it will end with; 0: it is good */
     bool authenticating;
     /* what the server announced */
     struct manners manners;
@@ -179,6 +188,7 @@ struct link {
     uint32_t order_begin[2], order_end[2], order_room[2];
     uint16_t *recorded; /* PUBREC sent, PUBREL awaited, in this order */
     uint32_t recorded_begin, recorded_end, recorded_room;
+    struct bytes asked; /* the topic filters of the last request */
     /* beyond the law */
     uint32_t overrun; /* more than Receive Maximum: so many */
     bool any_carried; /* PUBREL of an earlier connection was sent */
@@ -222,6 +232,10 @@ struct server_hooks {
     void (*begins)(void *world, const struct link *link);
     void (*connecting)(void *world, unsigned client,
                        const struct packet *packet);
+    /* CONNACK with an error, or DISCONNECT, leaves; and AUTH. */
+    void (*says_end)(void *world, const struct link *link, unsigned type,
+                     uint8_t code, struct bytes properties);
+    void (*says_auth)(void *world, const struct link *link, uint8_t code);
     /* Words for the trace; only called if `tracing`. */
     void (*says)(void *world, unsigned client, const char *line);
 };
@@ -234,6 +248,7 @@ struct server {
     bool tracing;
     uint64_t now;
     struct manners manners;
+    struct habits habits;
     struct link links[LINKS];
     struct session sessions[SESSIONS];
     const struct message *retained[RETAINED];
@@ -261,6 +276,8 @@ uint64_t server_deadline(const struct server *server);
 void server_restart(struct server *server, bool keep_sessions);
 /* It ends a connection, in 5.0 with this code (0: without a word). */
 void server_end(struct server *server, struct link *link, uint8_t code);
+/* The same, saying success, too. */
+void server_end_by(struct server *server, struct link *link, uint8_t code);
 void server_lose_session(struct server *server, unsigned client);
 /* It acknowledges what nobody sent: PUBACK, PUBREC, PUBREL or PUBCOMP. */
 void server_stray(struct server *server, struct link *link, unsigned type,
@@ -286,6 +303,10 @@ void server_connect(struct server *server, struct link *link,
 void server_connack(struct server *server, struct link *link);
 void server_auth(struct server *server, struct link *link,
                  const struct packet *packet);
+void server_refuse(struct server *server, struct link *link, uint8_t code,
+                   bool as_3_1_1);
+void server_say_disconnect(struct server *server, struct link *link,
+                           uint8_t code);
 void server_take_publish(struct server *server, struct link *link,
                          const struct packet *packet);
 void server_take_ack(struct server *server, struct link *link,

@@ -98,21 +98,6 @@ static bool join_session(struct server *server, struct link *link,
 
 /* -- refusing --------------------------------------------------------------------------- */
 
-static void refuse(struct server *server, struct link *link, uint8_t code,
-                   bool as_3_1_1)
-{
-    bool five = link->level == 5 && !as_3_1_1;
-    struct writer w = {server_frame(link, CONNACK << 4, five ? 3 : 2), NULL};
-
-    put_u8(&w, 0);
-    put_u8(&w, code);
-    if (five)
-        put_u8(&w, 0);
-    if (server->tracing)
-        server_says(server, link, "CONNACK refused %02x", code);
-    server_link_end(server, link);
-}
-
 /* Whether the version is spoken; if not, it is said in one of three ways. */
 static bool version_good(struct server *server, struct link *link)
 {
@@ -123,9 +108,9 @@ static bool version_good(struct server *server, struct link *link)
     if (m->silent)
         server_link_end(server, link);
     else if (link->level == 5 && one_in(&server->dice, 2))
-        refuse(server, link, 0x84, false);
+        server_refuse(server, link, 0x84, false);
     else
-        refuse(server, link, 1, true);
+        server_refuse(server, link, 1, true);
     return false;
 }
 
@@ -139,11 +124,14 @@ static bool welcome(struct server *server, struct link *link)
     if (!server->refuse_next)
         return true;
     server->refuse_next--;
-    if (link->level == 5)
+    if (link->level == 5 && server->refuse_code)
+        code = server->refuse_code;
+    else if (link->level == 5)
         code = codes[roll(&server->dice, sizeof(codes))];
     else
         code = (uint8_t)between(&server->dice, 2, 5);
-    refuse(server, link, code, false);
+    server->refuse_code = 0;
+    server_refuse(server, link, code, false);
     return false;
 }
 
@@ -155,7 +143,6 @@ static void read_limits(struct server *server, struct link *link,
     const struct properties *p = &packet->properties;
 
     link->keep_alive_s = packet->keep_alive;
-    link->packet_maximum = number_of(p, MAXIMUM_PACKET, UINT32_MAX);
     link->receive_maximum = (uint16_t)number_of(p, RECEIVE_MAXIMUM, UINT16_MAX);
     link->alias_maximum = (uint16_t)number_of(p, TOPIC_ALIAS_MAXIMUM, 0);
     link->no_problems = !number_of(p, REQUEST_PROBLEM, 1);
@@ -229,6 +216,8 @@ void server_connect(struct server *server, struct link *link,
     struct bytes id = packet->client_identifier;
 
     link->level = packet->level;
+    link->packet_maximum =
+        number_of(&packet->properties, MAXIMUM_PACKET, UINT32_MAX);
     server->hooks->connecting(server->world, link->client, packet);
     if (!version_good(server, link) || !welcome(server, link))
         return;
@@ -239,7 +228,7 @@ void server_connect(struct server *server, struct link *link,
         link->assigned = link->level == 5;
     }
     if (!join_session(server, link, packet, id)) {
-        refuse(server, link, link->level == 5 ? 0x88 : 3, false);
+        server_refuse(server, link, link->level == 5 ? 0x88 : 3, false);
         return;
     }
     read_will(server, link, packet);
@@ -364,6 +353,7 @@ static void send_auth(struct server *server, struct link *link, uint8_t code)
     put_text(&w, data);
     if (server->tracing)
         server_says(server, link, "AUTH %02x", code);
+    server->hooks->says_auth(server->world, link, code);
 }
 
 static void check_auth(struct server *server, struct link *link,
