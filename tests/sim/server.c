@@ -434,6 +434,7 @@ void server_be_friendly(struct server *server)
 {
     server->manners = (struct manners){.qos = 2, .window = 1};
     server->refuse_next = 0;
+    server->friendly = true;
     for (unsigned i = 0; i < LINKS; i++) {
         struct manners *m = &server->links[i].manners;
 

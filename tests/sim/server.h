@@ -245,7 +245,7 @@ struct server {
     struct dice dice;
     const struct server_hooks *hooks;
     void *world;
-    bool tracing;
+    bool tracing, friendly;
     uint64_t now;
     struct manners manners;
     struct habits habits;
@@ -303,6 +303,8 @@ void server_connect(struct server *server, struct link *link,
 void server_connack(struct server *server, struct link *link);
 void server_auth(struct server *server, struct link *link,
                  const struct packet *packet);
+/* It is going to be refused, after some AUTH or at once. */
+bool server_auth_denied(struct server *server, struct link *link);
 void server_refuse(struct server *server, struct link *link, uint8_t code,
                    bool as_3_1_1);
 void server_say_disconnect(struct server *server, struct link *link,

@@ -1,5 +1,5 @@
 /*
- * CONNECT, AUTH, CONNACK.
+ * CONNECT, CONNACK.
  */
 #include <stdio.h>
 #include <string.h>
@@ -223,6 +223,8 @@ void server_connect(struct server *server, struct link *link,
         return;
     read_limits(server, link, packet);
     adopt_manners(server, link);
+    if (server_auth_denied(server, link))
+        return;
     if (!id.size) {
         id = assign(server);
         link->assigned = link->level == 5;
@@ -334,65 +336,4 @@ void server_connack(struct server *server, struct link *link)
     link->state = LINK_CONNECTED;
     server->hooks->granted(server->world, link);
     server_pump(server, link);
-}
-
-/* -- AUTH ------------------------------------------------------------------------------------ */
-
-static void send_auth(struct server *server, struct link *link, uint8_t code)
-{
-    struct bytes data = text_of("challenge");
-    uint32_t size = 3 + link->method.size + 3 + data.size;
-    struct writer w = {
-        server_frame(link, AUTH << 4, 1 + variable_size(size) + size), NULL};
-
-    put_u8(&w, code);
-    put_variable(&w, size);
-    put_u8(&w, AUTH_METHOD);
-    put_text(&w, link->method);
-    put_u8(&w, AUTH_DATA);
-    put_text(&w, data);
-    if (server->tracing)
-        server_says(server, link, "AUTH %02x", code);
-    server->hooks->says_auth(server->world, link, code);
-}
-
-static void check_auth(struct server *server, struct link *link,
-                       const struct packet *packet)
-{
-    const struct properties *p = &packet->properties;
-
-    if (!link->method.at)
-        server_violation(server, link, "AUTH without a method");
-    if (!has(p, AUTH_METHOD) ||
-        !bytes_equal(p->text[AUTH_METHOD], link->method))
-        server_violation(server, link, "AUTH with another method");
-    if (packet->code == 0x19 && link->state != LINK_CONNECTED)
-        server_violation(server, link, "re-authentication before CONNACK");
-    if ((packet->code == 0x19) == link->authenticating)
-        server_violation(server, link, "AUTH that was not asked for");
-}
-
-/* The next step of it; NULL: the first one. */
-void server_auth(struct server *server, struct link *link,
-                 const struct packet *packet)
-{
-    if (packet)
-        check_auth(server, link, packet);
-    if (packet && packet->code == 0x19) {
-        link->authenticating = true;
-        link->rounds =
-            (uint8_t)roll(&server->dice, link->manners.challenges + 1u);
-    }
-    if (link->rounds) {
-        link->rounds--;
-        send_auth(server, link, 0x18);
-        return;
-    }
-    link->authenticating = false;
-    if (link->state == LINK_CONNECTED) {
-        send_auth(server, link, 0);
-        return;
-    }
-    link->state = LINK_GREETED;
-    server_later(server, link, CONNACK, 0, 0, NULL, 0);
 }
