@@ -72,6 +72,7 @@ struct delivery {
     bool sent, here;  /* ever; on this connection */
     bool released;    /* PUBREC has come */
     bool carried;     /* on an earlier connection than this one */
+    bool held;        /* sent before a twin came: the client may have it */
     uint32_t given;   /* for the world: to whom it was given last, */
     uint32_t effects; /* and what that did, durably */
     bool settled;     /* and whether that was said, and with what code */
@@ -119,6 +120,7 @@ struct session {
     uint32_t received_count, received_room;
     const struct message *will;
     uint64_t will_at;
+    uint8_t *avoided; /* bits: identifiers not to be used again; NULL: none */
 };
 
 /* What is to be sent at a time. */
@@ -278,6 +280,17 @@ void server_restart(struct server *server, bool keep_sessions);
 void server_end(struct server *server, struct link *link, uint8_t code);
 /* The same, saying success, too. */
 void server_end_by(struct server *server, struct link *link, uint8_t code);
+/* Another client of the same client identifier takes the session over, and
+ * does so much in it. NULL: there is none, or too many connections. */
+struct twin {
+    bool clean;           /* it begins anew */
+    bool subscribes;      /* to one topic more */
+    bool takes_held;      /* also QoS 2 messages that the first one has */
+    bool leaves_released; /* of QoS 2 messages it does not send PUBCOMP */
+    uint32_t takes;       /* so many messages it acknowledges, at most */
+};
+struct link *server_twin(struct server *server, unsigned client,
+                         const struct twin *twin);
 void server_lose_session(struct server *server, unsigned client);
 /* It acknowledges what nobody sent: PUBACK, PUBREC, PUBREL or PUBCOMP. */
 void server_stray(struct server *server, struct link *link, unsigned type,
@@ -300,6 +313,8 @@ void server_take(struct server *server, struct link *link,
                  const struct packet *packet);
 void server_connect(struct server *server, struct link *link,
                     const struct packet *packet);
+bool server_join(struct server *server, struct link *link, struct bytes id,
+                 bool clean);
 void server_connack(struct server *server, struct link *link);
 void server_auth(struct server *server, struct link *link,
                  const struct packet *packet);
@@ -344,6 +359,7 @@ unsigned server_unuse(struct link *link, uint16_t identifier);
 uint8_t *server_frame(struct link *link, unsigned first, uint32_t length);
 void server_says(struct server *server, const struct link *link,
                  const char *format, ...);
+bool server_avoids(const struct session *s, uint16_t identifier);
 void list_begin(struct delivery_list *list);
 void list_append(struct delivery_list *list, struct delivery *delivery);
 void server_take_out(struct delivery_list *list, struct delivery **place);

@@ -68,15 +68,15 @@ static void resume(struct session *s)
         d->here = d->carried = false;
 }
 
-static bool join_session(struct server *server, struct link *link,
-                         const struct packet *packet, struct bytes id)
+bool server_join(struct server *server, struct link *link, struct bytes id,
+                 bool clean)
 {
     struct session *s = find_session(server, id);
 
     if (s)
         take_over(server, s);
     s = find_session(server, id); /* it may have ended with its connection */
-    if (s && packet->flags & CLEAN_START) {
+    if (s && clean) {
         server_session_end(server, s);
         s = NULL;
     }
@@ -229,7 +229,7 @@ void server_connect(struct server *server, struct link *link,
         id = assign(server);
         link->assigned = link->level == 5;
     }
-    if (!join_session(server, link, packet, id)) {
+    if (!server_join(server, link, id, packet->flags & CLEAN_START)) {
         server_refuse(server, link, link->level == 5 ? 0x88 : 3, false);
         return;
     }
