@@ -213,7 +213,8 @@ void configured_disconnected(struct player *p, const struct mqtt_event *event)
         p->wiping = true;
     if (event->error == MQTT_ERR_ALIAS_MEMORY)
         p->no_names = true;
-    if (!event->error) /* which hides other reasons */
+    if (!event->error || event->error == MQTT_ERR_STORE ||
+        event->error == MQTT_ERR_SOURCE) /* which hide other reasons */
         p->names_unsure = true;
 }
 

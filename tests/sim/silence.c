@@ -21,7 +21,7 @@ void silence_begins(struct player *p)
 static void begin(struct player *p)
 {
     p->half.got = p->half.size = 0;
-    p->half.began = p->world->now;
+    p->half.began = p->half.since = p->world->now;
 }
 
 /* More of the packet; how many bytes of these are of it. */
@@ -49,7 +49,6 @@ void silence_read(struct player *p, const uint8_t *bytes, uint32_t size)
     struct half *h = &p->half;
     struct wire *w = &p->wire;
 
-    h->since = p->world->now;
     for (uint32_t at = 0; at < size;) {
         if (!h->got)
             begin(p);

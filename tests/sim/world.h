@@ -164,7 +164,7 @@ struct half {
     uint8_t head[5];
     uint32_t got, size; /* bytes of it; size 0: not known */
     uint64_t began;     /* when its first byte was read */
-    uint64_t since;     /* when anything happened to it last */
+    uint64_t since;     /* or when the client could not go on last */
 };
 
 /* With what the server ended a connection. */
