@@ -364,6 +364,7 @@ static void disconnected(struct player *p, const struct mqtt_event *event)
     redirect_disconnected(p, event);
     configured_disconnected(p, event);
     silence_disconnected(p, event);
+    rules_connack(p, event);
     rules_disconnected(p, event);
     if (event->error && !lawful(p, event->error))
         violation(p, "disconnected: %s", mqtt_error_text(event->error));

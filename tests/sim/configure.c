@@ -175,6 +175,8 @@ static void log_hook(void *context, const struct mqtt_log *log)
     struct player *p = context;
 
     p->state_since = p->world->now;
+    if (log->to == MQTT_CLIENT_AWAIT_CONNACK)
+        p->connack_since = p->world->now;
     if (log->from == log->to)
         violation(p, "a change from a state to itself");
     if (p->world->tracing)

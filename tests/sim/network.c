@@ -31,7 +31,7 @@ void wire_open(struct player *p)
     w->up_at = w->down_at = w->tiny_until = 0;
     w->cut_up = w->cut_down = w->silent_in = UINT32_MAX;
     w->seen = 0;
-    w->hole = w->finished = false;
+    w->hole = w->finished = w->drips = false;
     w->broken = !w->link;
 }
 

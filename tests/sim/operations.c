@@ -457,6 +457,8 @@ void operation_authenticate(struct player *p)
     counted(p);
     say(p, "* authenticate: %d", error);
     p->answer_auth = error == MQTT_ERR_NO_ROOM && p->answer_auth;
+    if (!error)
+        p->connack_since = p->world->now;
     switch ((int)error) {
     case MQTT_OK:
     case MQTT_ERR_STATE:

@@ -43,6 +43,37 @@ static uint32_t take(struct half *h, const uint8_t *bytes, uint32_t size)
     return n;
 }
 
+/* The rest of the packet comes byte by byte. */
+static void drip(struct player *p)
+{
+    struct wire *w = &p->wire;
+
+    w->silent_in = 1;
+    if (!p->half.got && w->drips) {
+        w->silent_in = UINT32_MAX;
+        return;
+    }
+    w->drips = w->drips || p->half.got;
+    if (w->drips)
+        w->down_at = p->world->now + w->drip_ms;
+}
+
+static void fall_silent(struct player *p)
+{
+    struct wire *w = &p->wire;
+
+    p->wire_was_slow = true;
+    if (w->drip_ms) {
+        drip(p);
+        return;
+    }
+    w->silent_in = UINT32_MAX;
+    w->hole = true;
+    w->hole_since = p->world->now;
+    say(p, "~ silent, %u bytes of a packet of %u have come", p->half.got,
+        p->half.size);
+}
+
 /* These bytes have come to the client. */
 void silence_read(struct player *p, const uint8_t *bytes, uint32_t size)
 {
@@ -59,13 +90,8 @@ void silence_read(struct player *p, const uint8_t *bytes, uint32_t size)
     if (w->silent_in == UINT32_MAX)
         return;
     w->silent_in -= size;
-    if (w->silent_in)
-        return;
-    w->silent_in = UINT32_MAX;
-    w->hole = true;
-    w->hole_since = p->world->now;
-    p->wire_was_slow = true;
-    say(p, "~ silent, %u bytes of a packet of %u have come", h->got, h->size);
+    if (!w->silent_in)
+        fall_silent(p);
 }
 
 /* -- how long ------------------------------------------------------------------------- */
@@ -124,6 +150,7 @@ void silence_fault(struct player *p, struct dice *dice)
     if (!p->wire.link)
         return;
     p->wire.silent_in = any_size(dice, 60);
+    p->wire.drip_ms = one_in(dice, 2) ? 0 : any_size(dice, 20000);
     server_publish(&p->world->server, text_of(topics[roll(dice, TOPICS)]),
                    payload, roll(dice, 3), false, 0);
 }

@@ -250,6 +250,15 @@ static void subscribed(struct player *p, const struct mqtt_event *event)
                   event->reason_code);
 }
 
+static bool any_code(const struct player *p, struct code_said wanted)
+{
+    for (unsigned i = 0; i < CODES_SAID && i < p->codes_said_count; i++)
+        if (p->codes_said[i].type == wanted.type &&
+            p->codes_said[i].filter == wanted.filter)
+            return true;
+    return false;
+}
+
 /* Some end without an answer, for the server knows nothing of them: with 0. */
 static void unsubscribed(struct player *p, const struct mqtt_event *event)
 {
@@ -258,7 +267,8 @@ static void unsubscribed(struct player *p, const struct mqtt_event *event)
     if (take_code(p, wanted_code(event, UNSUBACK))) {
         if (p->tap_five)
             count_told(p, IN_UNSUBACK, event->reason_code);
-    } else if (event->reason_code) {
+    } else if (event->reason_code ||
+               (!p->twins && any_code(p, wanted_code(event, UNSUBACK)))) {
         violation(p, "a subscription has ended with %02x, which was not said",
                   event->reason_code);
     }
@@ -290,6 +300,7 @@ void told_event(struct player *p, const struct mqtt_event *event)
         break;
     case MQTT_EVENT_DISCONNECTED:
         disconnected(p, event);
+        p->codes_said_count = 0; /* what is not told by now is lost */
         break;
     case MQTT_EVENT_AUTHENTICATION:
         authentication(p, event);

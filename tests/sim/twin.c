@@ -4,6 +4,19 @@
  */
 #include "world.h"
 
+/* Messages that the client may still read, and that it cannot acknowledge. */
+static void tell(struct world *w, struct dice *dice)
+{
+    for (uint32_t n = any_size(dice, 16); n; n--) {
+        uint64_t mark = dice_next(dice);
+        struct bytes payload = {store_copy(&w->store, &mark, sizeof(mark)),
+                                sizeof(mark)};
+
+        server_publish(&w->server, text_of(topics[roll(dice, TOPICS)]), payload,
+                       2, false, 0);
+    }
+}
+
 /* With a store, and with handles, what the twin completes would stay for ever:
  * nothing ever tells the client. */
 static bool may_take_held(const struct player *p)
@@ -25,6 +38,8 @@ void twin_fault(struct player *p, struct dice *dice)
     twin.takes = one_in(dice, 3) ? 0 : any_size(dice, 40);
     if (w->lingering_count >= LINKS / 2)
         return;
+    if (one_in(dice, 2))
+        tell(w, dice);
     link = server_twin(&w->server, p->index, &twin);
     if (!link)
         return;

@@ -157,6 +157,8 @@ struct wire {
     bool hole, broken, finished, fails, twice, nothing;
     uint64_t hole_since;
     uint32_t silent_in; /* bytes to the client; UINT32_MAX: as it was */
+    uint32_t drip_ms;   /* then a byte comes so often; 0: none */
+    bool drips;
 };
 
 /* The packet that a client has half read. */
@@ -276,7 +278,7 @@ struct player {
     bool drew;
     enum mqtt_pace pace_said;
     uint32_t tries_least, tries_most; /* that failed in a row */
-    uint64_t connected_at, state_since;
+    uint64_t connected_at, state_since, connack_since;
     bool answered_here;
     bool wipes;     /* it has connections that nobody is told of */
     bool left_over; /* the server keeps what was given up */
@@ -411,6 +413,7 @@ extern const char *const filters[FILTERS];
 /* rules.c */
 void rules_disconnected(struct player *player, const struct mqtt_event *event);
 void rules_states(struct player *player);
+void rules_connack(struct player *player, const struct mqtt_event *event);
 bool rules_subscriptions(const struct player *player);
 
 /* nasty.c */
