@@ -49,8 +49,9 @@ static void drip(struct player *p)
     struct wire *w = &p->wire;
 
     w->silent_in = 1;
-    if (!p->half.got && w->drips) {
+    if (!p->half.got && w->drips) { /* it is whole */
         w->silent_in = UINT32_MAX;
+        w->drips = false;
         return;
     }
     w->drips = w->drips || p->half.got;

@@ -60,8 +60,8 @@ void told_auth_is_said(struct world *w, const struct link *link, uint8_t code)
     struct player *p = &w->players[link->client];
 
     count_sent(w, IN_AUTH, code);
-    if (link == p->wire.link && p->auth_said_count < sizeof(p->auth_said))
-        p->auth_said[p->auth_said_count++] = code;
+    if (link == p->wire.link)
+        p->auth_said[p->auth_said_count++ % sizeof(p->auth_said)] = code;
 }
 
 void told_connack_is_said(struct world *w, const struct link *link)
@@ -200,11 +200,13 @@ static void disconnected(struct player *p, const struct mqtt_event *event)
 
 static void authentication(struct player *p, const struct mqtt_event *event)
 {
-    if (p->auth_told_count == p->auth_said_count)
+    uint8_t said = p->auth_said[p->auth_told_count % sizeof(p->auth_said)];
+
+    if (p->auth_told_count++ == p->auth_said_count)
         violation(p, "AUTH that the server did not send");
-    else if (p->auth_said[p->auth_told_count++] != event->reason_code)
+    else if (said != event->reason_code)
         violation(p, "AUTH with code %02x, the server said %02x",
-                  event->reason_code, p->auth_said[p->auth_told_count - 1]);
+                  event->reason_code, said);
     else
         count_told(p, IN_AUTH, event->reason_code);
 }

@@ -286,7 +286,8 @@ struct player {
     /* told.c: what the server said on this connection */
     struct end_said end_said;
     bool end_told;
-    uint8_t auth_said[16], auth_said_count, auth_told_count;
+    uint8_t auth_said[16]; /* the last ones */
+    uint32_t auth_said_count, auth_told_count;
     struct code_said codes_said[CODES_SAID];
     uint32_t codes_said_count;
 
