@@ -113,33 +113,32 @@ static void count_codes(struct world *w, const struct link *link,
         count_sent(w, place, answer->codes[i]);
 }
 
+/* CODE_PLACES: it has no code. */
+static enum code_place place_of_ack(const struct answer *answer)
+{
+    switch (answer->type) {
+    case PUBACK:
+        return IN_PUBACK;
+    case PUBREC:
+        return answer->code & 0x80 ? IN_PUBREC : IN_GOOD_PUBREC;
+    case PUBCOMP:
+        return IN_PUBCOMP;
+    default:
+        return CODE_PLACES;
+    }
+}
+
 void told_answer_is_said(struct world *w, const struct link *link,
                          const struct answer *answer)
 {
-    struct player *p = &w->players[link->client];
+    enum code_place place = place_of_ack(answer);
 
-    switch (answer->type) {
-    case SUBACK:
-    case UNSUBACK:
+    if (answer->type == SUBACK || answer->type == UNSUBACK) {
         count_codes(w, link, answer);
-        if (link == p->wire.link)
-            note_codes(p, link, answer);
-        break;
-    case PUBACK:
-        if (link->level == 5)
-            count_sent(w, IN_PUBACK, answer->code);
-        break;
-    case PUBREC:
-        if (link->level == 5)
-            count_sent(w, answer->code & 0x80 ? IN_PUBREC : IN_GOOD_PUBREC,
-                       answer->code);
-        break;
-    case PUBCOMP:
-        if (link->level == 5)
-            count_sent(w, IN_PUBCOMP, answer->code);
-        break;
-    default:
-        break;
+        if (link == w->players[link->client].wire.link)
+            note_codes(&w->players[link->client], link, answer);
+    } else if (place != CODE_PLACES && link->level == 5) {
+        count_sent(w, place, answer->code);
     }
 }
 
