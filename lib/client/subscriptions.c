@@ -161,6 +161,13 @@ static bool shared(const struct mqtt_client *c,
     return false;
 }
 
+/* What was answered is told by now: the end is another matter. */
+static void forget_answer(struct mqtt_subscription *s)
+{
+    s->code_ = 0;
+    s->error_ = MQTT_OK;
+}
+
 static void leave(struct mqtt_client *c, struct mqtt_subscription *s)
 {
     /* Such a session has ended with its connection, or not begun. */
@@ -168,8 +175,8 @@ static void leave(struct mqtt_client *c, struct mqtt_subscription *s)
         !mqtt_client_is(c, MQTT_CLIENT_CONNECTED) && c->engine_.session_ends_;
 
     s->leaving_ = false;
-    s->code_ = 0;
-    s->error_ = MQTT_OK;
+    if (!s->answer_due_)
+        forget_answer(s);
     if (unknown_to_server || shared(c, s)) {
         s->state_ = MQTT_SUBSCRIPTION_GONE;
         c->gone_due_ = true;
@@ -359,6 +366,8 @@ void mqtt_subscriptions_next_answer(struct mqtt_client *c,
         c->answer_properties_.size = 0;
     if (s->leaving_)
         leave(c, s);
+    else if (!mqtt_subscription_live(s)) /* it left before it was told */
+        forget_answer(s);
 }
 
 static void take_out(struct mqtt_client *c, struct mqtt_subscription *s,

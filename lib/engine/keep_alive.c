@@ -109,6 +109,8 @@ void mqtt_engine_tick(struct mqtt_engine *e, mqtt_time now)
         put_off(&e->answer_by_, now + pingresp_timeout(e));
         put_off(&e->packet_by_, now + packet_timeout(e));
     }
+    if (e->stuck_) /* nothing is read now, nor is it the packet that is late */
+        put_off(&e->packet_by_, now + packet_timeout(e));
     if (e->packet_by_ <= now)
         mqtt_engine_fail(e, MQTT_ERR_PACKET_TIMEOUT);
     else if (e->answer_by_ <= now)

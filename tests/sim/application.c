@@ -354,6 +354,7 @@ static void connected(struct player *p, const struct mqtt_event *event)
         p->lost_check = true;
         p->incarnation_of_session++;
     }
+    configured_connected(p);
 }
 
 /* Errors that a server which keeps the standard can cause. */
@@ -391,6 +392,10 @@ static void disown(struct player *p)
 
 static void disconnected(struct player *p, const struct mqtt_event *event)
 {
+    redirect_disconnected(p, event);
+    configured_disconnected(p, event);
+    silence_disconnected(p, event);
+    rules_connack(p, event);
     rules_disconnected(p, event);
     if (event->error && !lawful(p, event->error))
         violation(p, "disconnected: %s", mqtt_error_text(event->error));
@@ -432,6 +437,7 @@ void application_event(struct player *p, const struct mqtt_event *event)
     if (p->world->tracing)
         say(p, "  event %d error %d code %02x id %u", event->type, event->error,
             event->reason_code, event->packet_identifier);
+    told_event(p, event);
     switch (event->type) {
     case MQTT_EVENT_CONNECTED:
         connected(p, event);

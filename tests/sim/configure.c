@@ -153,7 +153,8 @@ static enum mqtt_error before_connect(void *context,
 
     if (!options || !server->address)
         violation(p, "before_connect without a server");
-    if (!p->world->calm && one_in(&p->dice, 8))
+    configured_choose(p, options, server);
+    if (p->renews && !p->world->calm && one_in(&p->dice, 8))
         return MQTT_ERR_RENEWAL;
     return MQTT_OK;
 }
@@ -174,6 +175,8 @@ static void log_hook(void *context, const struct mqtt_log *log)
     struct player *p = context;
 
     p->state_since = p->world->now;
+    if (log->to == MQTT_CLIENT_AWAIT_CONNACK)
+        p->connack_since = p->world->now;
     if (log->from == log->to)
         violation(p, "a change from a state to itself");
     if (p->world->tracing)
@@ -375,6 +378,9 @@ void player_configure(struct player *p, struct dice *dice)
     p->config.servers = p->servers;
     p->config.server_count = between(dice, 1, 2);
     p->control_least = 0;
+    configured_draw(p);
+    if (p->changes || p->world->features & FEATURE_REDIRECTS)
+        p->config.before_connect = before_connect;
     p->config.store = p->disk.used ? &p->disk.store : NULL;
     lend_memory(p, dice);
 }
@@ -428,6 +434,7 @@ bool player_make(struct player *p)
         return false;
     }
     p->incarnation++;
+    configured_made(p);
     mqtt_client_set_driver(&p->client, p, requested, clock_now);
     mqtt_client_tick(&p->client, p->world->now);
     p->made = true;

@@ -152,6 +152,7 @@ static void begin_opening(struct player *p)
 
     if (!server || !server->address)
         violation(p, "no server to connect to");
+    redirect_opening(p, server);
     w->state = WIRE_OPENING;
     w->opens_at =
         p->world->now + (one_in(&p->dice, 2) ? 0 : any_size(&p->dice, 500));
@@ -337,6 +338,7 @@ void player_turn(struct player *p)
     watch_idle(p, total);
     check_keep_alive(p);
     check_dead_link(p);
+    silence_check(p);
     ledger_scan(p);
 }
 

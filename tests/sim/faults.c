@@ -191,7 +191,8 @@ const char *const fault_names[FAULT_KINDS] = {
     "cut",     "reset",   "stall",   "tiny",    "hole",   "no-connect",
     "end",     "restart", "amnesia", "forget",  "refuse", "manners",
     "publish", "leap",    "stray",   "kill",    "slow",   "fail",
-    "full",    "shut",    "unknown", "overrun", "around"};
+    "full",    "shut",    "unknown", "overrun", "around", "redirect",
+    "renew",   "twin",    "say",     "silence"};
 
 void fault_run(struct world *w, const struct deed *deed)
 {
@@ -261,6 +262,13 @@ void fault_run(struct world *w, const struct deed *deed)
         break;
     case FAULT_AROUND:
         nasty_around(p, &dice);
+        break;
+    case FAULT_REDIRECT:
+    case FAULT_RENEW:
+    case FAULT_TWIN:
+    case FAULT_SAY:
+    case FAULT_SILENCE:
+        features_fault(p, deed->kind, &dice);
         break;
     case FAULT_KINDS:
         break;

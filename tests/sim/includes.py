@@ -7,7 +7,7 @@ import sys
 
 import report
 
-OWN = re.compile(r'"(server|server_packet|dice|store)\.h"')
+OWN = re.compile(r'"(server|server_codes|server_packet|dice|store)\.h"')
 STANDARD = re.compile(r'<(stdarg|stdbool|stddef|stdint|stdio|stdlib|string)\.h>')
 
 

@@ -224,6 +224,7 @@ static void answered(void *context, const struct link *link,
     struct player *p = &world->players[link->client];
     struct publication *m;
 
+    told_answer_is_said(world, link, answer);
     if (link != p->wire.link || answer->type == PINGRESP ||
         answer->type == CONNACK)
         return;
@@ -252,8 +253,10 @@ static void granted(void *context, const struct link *link)
     struct world *world = context;
     struct player *p = &world->players[link->client];
 
+    told_connack_is_said(world, link);
     if (link != p->wire.link)
         return;
+    configured_granted(p);
     p->ends_session = !link->expiry_s;
 }
 
@@ -270,6 +273,17 @@ static void connecting(void *context, unsigned client,
     struct world *world = context;
 
     world->players[client].tap_five = packet->level == 5;
+}
+
+static void says_end(void *context, const struct link *link, unsigned type,
+                     uint8_t code, struct bytes properties)
+{
+    told_end_is_said(context, link, type, code, properties);
+}
+
+static void says_auth(void *context, const struct link *link, uint8_t code)
+{
+    told_auth_is_said(context, link, code);
 }
 
 static void delivers(void *context, const struct outgoing *o)
@@ -319,6 +333,8 @@ const struct server_hooks ledger_hooks = {.violation = server_violated,
                                           .granted = granted,
                                           .begins = begins,
                                           .connecting = connecting,
+                                          .says_end = says_end,
+                                          .says_auth = says_auth,
                                           .says = says};
 
 /* -- how it ended ------------------------------------------------------------------------------ */
@@ -347,6 +363,7 @@ static void check_acknowledged(struct player *p, const struct publication *m,
     if (!refused && !m->arrivals)
         violation(p, "publication %u is acknowledged and never arrived",
                   m->index);
+    told_published(p, m->qos, event);
 }
 
 /* Whether what was sent may have become as if it was not. */
@@ -418,6 +435,8 @@ void ledger_connection_begins(struct player *p)
     p->expected_begin = p->expected_end = 0;
     p->request_answered = 0;
     p->expected_link = p->wire.number;
+    told_connection_begins(p);
+    silence_begins(p);
     p->wire_was_slow = false;
     p->begun_calm = p->world->calm;
     p->blocked_since = NEVER;
@@ -604,6 +623,7 @@ static void left(struct player *p, const uint8_t *bytes, uint32_t size)
     persist_left(p, &packet);
     switch (packet.type) {
     case CONNECT:
+        configured_check(p, &packet);
         p->tap_connect = true;
         p->tap_receive =
             (uint16_t)(has(&packet.properties, RECEIVE_MAXIMUM)

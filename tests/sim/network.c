@@ -29,9 +29,9 @@ void wire_open(struct player *p)
     w->room = one_in(dice, 3) ? 64 + any_size(dice, 4096) : 65536;
     w->latency = one_in(dice, 2) ? 0 : any_size(dice, 400);
     w->up_at = w->down_at = w->tiny_until = 0;
-    w->cut_up = w->cut_down = UINT32_MAX;
+    w->cut_up = w->cut_down = w->silent_in = UINT32_MAX;
     w->seen = 0;
-    w->hole = w->finished = false;
+    w->hole = w->finished = w->drips = false;
     w->broken = !w->link;
 }
 
@@ -214,10 +214,12 @@ uint32_t wire_read(struct player *p, uint8_t *bytes, uint32_t size)
     wire_move(p);
     if (w->broken)
         return UINT32_MAX;
-    n = least(tiny(p, least(size, waiting(p))), w->cut_down);
+    n = least(tiny(p, least(size, waiting(p))),
+              least(w->cut_down, w->silent_in));
     if (n) {
         memcpy(bytes, w->link->out.bytes + w->link->out.begin, n);
         row_drop(&w->link->out, n);
+        silence_read(p, bytes, n);
     }
     if (w->cut_down != UINT32_MAX) {
         w->cut_down -= n;

@@ -393,8 +393,10 @@ void operation_connect(struct player *p)
         violation(p, "connect: %s", mqtt_error_text(error));
     if (!error)
         p->leaving = false;
-    if (!error && state == MQTT_CLIENT_STOPPED)
+    if (!error && state == MQTT_CLIENT_STOPPED) {
         p->tries_least = p->tries_most = 0;
+        configured_restarted(p);
+    }
     p->connect_at = NEVER;
 }
 
@@ -455,6 +457,8 @@ void operation_authenticate(struct player *p)
     counted(p);
     say(p, "* authenticate: %d", error);
     p->answer_auth = error == MQTT_ERR_NO_ROOM && p->answer_auth;
+    if (!error)
+        p->connack_since = p->world->now;
     switch ((int)error) {
     case MQTT_OK:
     case MQTT_ERR_STATE:

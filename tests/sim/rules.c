@@ -106,6 +106,14 @@ void rules_disconnected(struct player *p, const struct mqtt_event *event)
 
 /* -- how long it waits ------------------------------------------------------------- */
 
+/* Each AUTH that is sent begins the wait for CONNACK anew. */
+static uint64_t since(const struct player *p)
+{
+    return mqtt_client_state(&p->client) == MQTT_CLIENT_AWAIT_CONNACK
+               ? p->connack_since
+               : p->state_since;
+}
+
 /* At the end of a turn, in which it has been told the time. */
 void rules_states(struct player *p)
 {
@@ -116,11 +124,10 @@ void rules_states(struct player *p)
     case MQTT_CLIENT_AWAIT_OPEN:
         most = or_default(c->open_timeout_ms, 30000);
         break;
-    case MQTT_CLIENT_AWAIT_CONNACK: /* each AUTH begins it anew */
-        most = p->authenticates ? NEVER
-                                : or_default(c->connack_timeout_ms, 10000) +
-                                      or_default(c->packet_timeout_ms, 30000) +
-                                      8 * (uint64_t)p->memory.input_size;
+    case MQTT_CLIENT_AWAIT_CONNACK:
+        most = or_default(c->connack_timeout_ms, 10000) +
+               or_default(c->packet_timeout_ms, 30000) +
+               8 * (uint64_t)p->memory.input_size;
         break;
     case MQTT_CLIENT_AWAIT_END:
         most = or_default(c->end_timeout_ms, 500);
@@ -128,10 +135,20 @@ void rules_states(struct player *p)
     default:
         return;
     }
-    if (p->world->now - p->state_since > most)
+    if (p->world->now - since(p) > most)
         violation(p, "in state %s for %u ms",
                   mqtt_client_state_text(mqtt_client_state(&p->client)),
-                  (unsigned)(p->world->now - p->state_since));
+                  (unsigned)(p->world->now - since(p)));
+}
+
+void rules_connack(struct player *p, const struct mqtt_event *event)
+{
+    uint32_t least = or_default(p->config.connack_timeout_ms, 10000);
+
+    if (event->error == MQTT_ERR_CONNACK_TIMEOUT &&
+        p->client.now_ - p->connack_since < least)
+        violation(p, "CONNACK was awaited for %u ms only",
+                  (unsigned)(p->client.now_ - p->connack_since));
 }
 
 /* -- subscriptions ----------------------------------------------------------------- */

@@ -162,13 +162,8 @@ void server_session_end(struct server *server, struct session *s)
 /* [5.0 3.14]: the code is said if there is one. */
 void server_end(struct server *server, struct link *link, uint8_t code)
 {
-    if (link->state == LINK_CONNECTED && link->level == 5 && code) {
-        struct writer w = {server_frame(link, DISCONNECT << 4, 1), NULL};
-
-        put_u8(&w, code);
-        if (server->tracing)
-            server_says(server, link, "DISCONNECT %02x", code);
-    }
+    if (link->state == LINK_CONNECTED && link->level == 5 && code)
+        server_say_disconnect(server, link, code);
     server_link_end(server, link);
 }
 
@@ -439,6 +434,7 @@ void server_be_friendly(struct server *server)
 {
     server->manners = (struct manners){.qos = 2, .window = 1};
     server->refuse_next = 0;
+    server->friendly = true;
     for (unsigned i = 0; i < LINKS; i++) {
         struct manners *m = &server->links[i].manners;
 

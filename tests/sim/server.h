@@ -44,6 +44,14 @@ struct manners {
     uint8_t doubles;      /* QoS 1 messages that are sent twice, once in */
 };
 
+/* What it does in a part of the worlds, by dice of their own. */
+struct habits {
+    struct dice dice;
+    bool refers;   /* Server Reference with 0x9C and 0x9D */
+    bool explains; /* what it says at the end has properties, too */
+    bool denies;   /* authentications fail */
+};
+
 /* A message that has come, or is told of to a subscriber. */
 struct message {
     struct bytes topic, payload;
@@ -64,6 +72,7 @@ struct delivery {
     bool sent, here;  /* ever; on this connection */
     bool released;    /* PUBREC has come */
     bool carried;     /* on an earlier connection than this one */
+    bool held;        /* sent before a twin came: the client may have it */
     uint32_t given;   /* for the world: to whom it was given last, */
     uint32_t effects; /* and what that did, durably */
     bool disowned;    /* no more exactly once, see server_disown() */
@@ -112,6 +121,7 @@ struct session {
     uint32_t received_count, received_room;
     const struct message *will;
     uint64_t will_at;
+    uint8_t *avoided; /* bits: identifiers not to be used again; NULL: none */
 };
 
 /* What is to be sent at a time. */
@@ -163,6 +173,7 @@ struct link {
     uint32_t expiry_s;
     bool assigned, clean;
     uint8_t rounds; /* of the authentication, to come */
+    uint8_t denied; /* the code that it will end with; 0: it is good */
     bool authenticating;
     /* what the server announced */
     struct manners manners;
@@ -180,6 +191,7 @@ struct link {
     uint32_t order_begin[2], order_end[2], order_room[2];
     uint16_t *recorded; /* PUBREC sent, PUBREL awaited, in this order */
     uint32_t recorded_begin, recorded_end, recorded_room;
+    struct bytes asked; /* the topic filters of the last request */
     /* beyond the law */
     uint32_t overrun; /* more than Receive Maximum: so many */
     bool any_carried; /* PUBREL of an earlier connection was sent */
@@ -223,6 +235,10 @@ struct server_hooks {
     void (*begins)(void *world, const struct link *link);
     void (*connecting)(void *world, unsigned client,
                        const struct packet *packet);
+    /* CONNACK with an error, or DISCONNECT, leaves; and AUTH. */
+    void (*says_end)(void *world, const struct link *link, unsigned type,
+                     uint8_t code, struct bytes properties);
+    void (*says_auth)(void *world, const struct link *link, uint8_t code);
     /* Words for the trace; only called if `tracing`. */
     void (*says)(void *world, unsigned client, const char *line);
 };
@@ -232,9 +248,10 @@ struct server {
     struct dice dice;
     const struct server_hooks *hooks;
     void *world;
-    bool tracing;
+    bool tracing, friendly;
     uint64_t now;
     struct manners manners;
+    struct habits habits;
     struct link links[LINKS];
     struct session sessions[SESSIONS];
     const struct message *retained[RETAINED];
@@ -262,6 +279,19 @@ uint64_t server_deadline(const struct server *server);
 void server_restart(struct server *server, bool keep_sessions);
 /* It ends a connection, in 5.0 with this code (0: without a word). */
 void server_end(struct server *server, struct link *link, uint8_t code);
+/* The same, saying success, too. */
+void server_end_by(struct server *server, struct link *link, uint8_t code);
+/* Another client of the same client identifier takes the session over, and
+ * does so much in it. NULL: there is none, or too many connections. */
+struct twin {
+    bool clean;           /* it begins anew */
+    bool subscribes;      /* to one topic more */
+    bool takes_held;      /* also QoS 2 messages that the first one has */
+    bool leaves_released; /* of QoS 2 messages it does not send PUBCOMP */
+    uint32_t takes;       /* so many messages it acknowledges, at most */
+};
+struct link *server_twin(struct server *server, unsigned client,
+                         const struct twin *twin);
 void server_lose_session(struct server *server, unsigned client);
 /* It acknowledges what nobody sent: PUBACK, PUBREC, PUBREL or PUBCOMP. */
 void server_stray(struct server *server, struct link *link, unsigned type,
@@ -288,9 +318,17 @@ void server_take(struct server *server, struct link *link,
                  const struct packet *packet);
 void server_connect(struct server *server, struct link *link,
                     const struct packet *packet);
+bool server_join(struct server *server, struct link *link, struct bytes id,
+                 bool clean);
 void server_connack(struct server *server, struct link *link);
 void server_auth(struct server *server, struct link *link,
                  const struct packet *packet);
+/* It is going to be refused, after some AUTH or at once. */
+bool server_auth_denied(struct server *server, struct link *link);
+void server_refuse(struct server *server, struct link *link, uint8_t code,
+                   bool as_3_1_1);
+void server_say_disconnect(struct server *server, struct link *link,
+                           uint8_t code);
 void server_take_publish(struct server *server, struct link *link,
                          const struct packet *packet);
 void server_take_ack(struct server *server, struct link *link,
@@ -326,6 +364,7 @@ unsigned server_unuse(struct link *link, uint16_t identifier);
 uint8_t *server_frame(struct link *link, unsigned first, uint32_t length);
 void server_says(struct server *server, const struct link *link,
                  const char *format, ...);
+bool server_avoids(const struct session *s, uint16_t identifier);
 void list_begin(struct delivery_list *list);
 void list_append(struct delivery_list *list, struct delivery *delivery);
 void server_take_out(struct delivery_list *list, struct delivery **place);

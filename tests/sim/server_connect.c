@@ -1,5 +1,5 @@
 /*
- * CONNECT, AUTH, CONNACK.
+ * CONNECT, CONNACK.
  */
 #include <stdio.h>
 #include <string.h>
@@ -68,15 +68,15 @@ static void resume(struct session *s)
         d->here = d->carried = false;
 }
 
-static bool join_session(struct server *server, struct link *link,
-                         const struct packet *packet, struct bytes id)
+bool server_join(struct server *server, struct link *link, struct bytes id,
+                 bool clean)
 {
     struct session *s = find_session(server, id);
 
     if (s)
         take_over(server, s);
     s = find_session(server, id); /* it may have ended with its connection */
-    if (s && packet->flags & CLEAN_START) {
+    if (s && clean) {
         server_session_end(server, s);
         s = NULL;
     }
@@ -98,21 +98,6 @@ static bool join_session(struct server *server, struct link *link,
 
 /* -- refusing --------------------------------------------------------------------------- */
 
-static void refuse(struct server *server, struct link *link, uint8_t code,
-                   bool as_3_1_1)
-{
-    bool five = link->level == 5 && !as_3_1_1;
-    struct writer w = {server_frame(link, CONNACK << 4, five ? 3 : 2), NULL};
-
-    put_u8(&w, 0);
-    put_u8(&w, code);
-    if (five)
-        put_u8(&w, 0);
-    if (server->tracing)
-        server_says(server, link, "CONNACK refused %02x", code);
-    server_link_end(server, link);
-}
-
 /* Whether the version is spoken; if not, it is said in one of three ways. */
 static bool version_good(struct server *server, struct link *link)
 {
@@ -123,9 +108,9 @@ static bool version_good(struct server *server, struct link *link)
     if (m->silent)
         server_link_end(server, link);
     else if (link->level == 5 && one_in(&server->dice, 2))
-        refuse(server, link, 0x84, false);
+        server_refuse(server, link, 0x84, false);
     else
-        refuse(server, link, 1, true);
+        server_refuse(server, link, 1, true);
     return false;
 }
 
@@ -139,11 +124,14 @@ static bool welcome(struct server *server, struct link *link)
     if (!server->refuse_next)
         return true;
     server->refuse_next--;
-    if (link->level == 5)
+    if (link->level == 5 && server->refuse_code)
+        code = server->refuse_code;
+    else if (link->level == 5)
         code = codes[roll(&server->dice, sizeof(codes))];
     else
         code = (uint8_t)between(&server->dice, 2, 5);
-    refuse(server, link, code, false);
+    server->refuse_code = 0;
+    server_refuse(server, link, code, false);
     return false;
 }
 
@@ -155,7 +143,6 @@ static void read_limits(struct server *server, struct link *link,
     const struct properties *p = &packet->properties;
 
     link->keep_alive_s = packet->keep_alive;
-    link->packet_maximum = number_of(p, MAXIMUM_PACKET, UINT32_MAX);
     link->receive_maximum = (uint16_t)number_of(p, RECEIVE_MAXIMUM, UINT16_MAX);
     link->alias_maximum = (uint16_t)number_of(p, TOPIC_ALIAS_MAXIMUM, 0);
     link->no_problems = !number_of(p, REQUEST_PROBLEM, 1);
@@ -229,17 +216,21 @@ void server_connect(struct server *server, struct link *link,
     struct bytes id = packet->client_identifier;
 
     link->level = packet->level;
+    link->packet_maximum =
+        number_of(&packet->properties, MAXIMUM_PACKET, UINT32_MAX);
     server->hooks->connecting(server->world, link->client, packet);
     if (!version_good(server, link) || !welcome(server, link))
         return;
     read_limits(server, link, packet);
     adopt_manners(server, link);
+    if (server_auth_denied(server, link))
+        return;
     if (!id.size) {
         id = assign(server);
         link->assigned = link->level == 5;
     }
-    if (!join_session(server, link, packet, id)) {
-        refuse(server, link, link->level == 5 ? 0x88 : 3, false);
+    if (!server_join(server, link, id, packet->flags & CLEAN_START)) {
+        server_refuse(server, link, link->level == 5 ? 0x88 : 3, false);
         return;
     }
     read_will(server, link, packet);
@@ -345,64 +336,4 @@ void server_connack(struct server *server, struct link *link)
     link->state = LINK_CONNECTED;
     server->hooks->granted(server->world, link);
     server_pump(server, link);
-}
-
-/* -- AUTH ------------------------------------------------------------------------------------ */
-
-static void send_auth(struct server *server, struct link *link, uint8_t code)
-{
-    struct bytes data = text_of("challenge");
-    uint32_t size = 3 + link->method.size + 3 + data.size;
-    struct writer w = {
-        server_frame(link, AUTH << 4, 1 + variable_size(size) + size), NULL};
-
-    put_u8(&w, code);
-    put_variable(&w, size);
-    put_u8(&w, AUTH_METHOD);
-    put_text(&w, link->method);
-    put_u8(&w, AUTH_DATA);
-    put_text(&w, data);
-    if (server->tracing)
-        server_says(server, link, "AUTH %02x", code);
-}
-
-static void check_auth(struct server *server, struct link *link,
-                       const struct packet *packet)
-{
-    const struct properties *p = &packet->properties;
-
-    if (!link->method.at)
-        server_violation(server, link, "AUTH without a method");
-    if (!has(p, AUTH_METHOD) ||
-        !bytes_equal(p->text[AUTH_METHOD], link->method))
-        server_violation(server, link, "AUTH with another method");
-    if (packet->code == 0x19 && link->state != LINK_CONNECTED)
-        server_violation(server, link, "re-authentication before CONNACK");
-    if ((packet->code == 0x19) == link->authenticating)
-        server_violation(server, link, "AUTH that was not asked for");
-}
-
-/* The next step of it; NULL: the first one. */
-void server_auth(struct server *server, struct link *link,
-                 const struct packet *packet)
-{
-    if (packet)
-        check_auth(server, link, packet);
-    if (packet && packet->code == 0x19) {
-        link->authenticating = true;
-        link->rounds =
-            (uint8_t)roll(&server->dice, link->manners.challenges + 1u);
-    }
-    if (link->rounds) {
-        link->rounds--;
-        send_auth(server, link, 0x18);
-        return;
-    }
-    link->authenticating = false;
-    if (link->state == LINK_CONNECTED) {
-        send_auth(server, link, 0);
-        return;
-    }
-    link->state = LINK_GREETED;
-    server_later(server, link, CONNACK, 0, 0, NULL, 0);
 }

@@ -191,7 +191,8 @@ static uint16_t new_identifier(struct session *s, bool low)
         s->next_identifier = 0;
     do
         s->next_identifier++;
-    while (!s->next_identifier || identifier_open(s, s->next_identifier));
+    while (!s->next_identifier || identifier_open(s, s->next_identifier) ||
+           server_avoids(s, s->next_identifier));
     return s->next_identifier;
 }
 

@@ -132,6 +132,9 @@ void server_take_request(struct server *server, struct link *link,
     if (server_identifier_used(link, packet->identifier))
         server_violation(server, link, "a request with an identifier in use");
     server_use(server, link, packet->identifier, packet->type);
+    link->asked.at =
+        store_copy(server->store, packet->filters.at, packet->filters.size);
+    link->asked.size = packet->filters.size;
     while (next_filter(packet, &rest, &filter, &options))
         codes[i++] = subscribes
                          ? subscribe(server, link, packet, filter, options)

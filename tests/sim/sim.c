@@ -3,6 +3,7 @@
  *
  *   sim [--seeds N] [--start S] [--jobs J] [--quiet]   many, and a count of all
  *   sim --first ...                    the same, until one violates; not shrunk
+ *   sim --codes ...                    every reason code has to occur, too
  *   sim --stuck SECONDS ...            what a seed may need at most (300)
  *   sim --seed S [--trace] [--shrink]                  one; what happens in it
  *   sim --list S...                                    these
@@ -45,13 +46,14 @@ static struct world world;
 struct options {
     uint64_t start, seeds, seed, stuck_seconds;
     unsigned jobs;
-    bool one, trace, quiet, shrink, first, bad;
+    bool one, trace, quiet, shrink, first, codes, bad;
 };
 
 /* Of one process, in memory that all share. */
 struct count {
     uint64_t seeds, events, violations, published, received;
     uint64_t faults[FAULT_KINDS];
+    struct code_counts codes;
     uint64_t seed; /* the one that runs */
     bool over;     /* no more: one violated, and no more are wanted */
     pid_t process;
@@ -128,6 +130,7 @@ static void add_world(struct count *count)
     count->received += world.seen_messages;
     for (unsigned i = 0; i < FAULT_KINDS; i++)
         count->faults[i] += world.faults[i];
+    told_add(&count->codes, &world.codes);
 }
 
 static void tell_violation(const struct options *o, uint64_t seed,
@@ -176,6 +179,7 @@ static struct count sum(const struct count *counts, unsigned jobs)
         all.received += counts[j].received;
         for (unsigned i = 0; i < FAULT_KINDS; i++)
             all.faults[i] += counts[j].faults[i];
+        told_add(&all.codes, &counts[j].codes);
     }
     return all;
 }
@@ -299,6 +303,7 @@ static int run_many(const struct options *o)
     struct count *counts =
         mmap(NULL, JOBS * sizeof(*counts), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct count all;
     bool good;
 
     if (counts == MAP_FAILED || start_workers(o, counts) < 0) {
@@ -308,7 +313,9 @@ static int run_many(const struct options *o)
     good = watch_workers(o, counts, begin);
     progress(o, counts, clock_seconds() - begin);
     tell_bar(o, counts);
-    good = good && !sum(counts, o->jobs).violations;
+    all = sum(counts, o->jobs);
+    good = (told_all(&all.codes, o->codes) || !o->codes) && good;
+    good = good && !all.violations;
     /* As a script says it, for tools/check to count. */
     printf("%s %" PRIu64 " seeds from %" PRIu64 " on\n",
            good ? "passed " : "FAILED ", o->seeds, o->start);
@@ -327,6 +334,8 @@ static bool read_flag(struct options *o, const char *name)
         o->shrink = true;
     else if (!strcmp(name, "--first"))
         o->first = true;
+    else if (!strcmp(name, "--codes"))
+        o->codes = true;
     else
         return false;
     return true;
@@ -380,7 +389,7 @@ int main(int argc, char **argv)
     o = read_options(argc, argv);
     if (o.bad) {
         fputs("sim [--seeds N] [--start S] [--jobs J] [--quiet] [--first]\n"
-              "    [--stuck SECONDS]\n"
+              "    [--codes] [--stuck SECONDS]\n"
               "sim --seed S [--trace] [--shrink]\n"
               "sim --list S...\n",
               stderr);

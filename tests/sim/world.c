@@ -79,7 +79,7 @@ static void draw_faults(struct world *w, struct dice *dice)
     unsigned count = 0;
     bool some = one_in(dice, 2);
 
-    for (unsigned i = 0; i < (w->has_stores ? FAULT_KINDS : FAULT_SLOW); i++)
+    for (unsigned i = 0; i < (w->has_stores ? FAULT_REDIRECT : FAULT_SLOW); i++)
         if (!some || one_in(dice, 2))
             kinds[count++] = (uint8_t)i;
     if (!count)
@@ -110,6 +110,7 @@ void world_plan(struct world *w, uint64_t seed)
         plan->operations[i].kind = (uint8_t)draw_operation(&dice);
     draw_deeds(w, plan->faults, plan->fault_count, end, &dice);
     draw_faults(w, &dice);
+    features_plan(w, seed, end);
 }
 
 /* -- beginning ------------------------------------------------------------------------------- */
@@ -149,6 +150,7 @@ static void begin(struct world *w)
     w->seen_messages = w->seen_published = 0;
     memset(w->faults, 0, sizeof(w->faults));
     memset(w->operations, 0, sizeof(w->operations));
+    memset(&w->codes, 0, sizeof(w->codes));
     w->calm = w->failed = false;
     w->lingering_count = 0;
     w->next_operation = w->next_fault = 0;
@@ -157,6 +159,7 @@ static void begin(struct world *w)
     w->server.tracing = w->tracing;
     if (!one_in(&dice, 4))
         draw_manners(&dice, &w->server.manners);
+    features_begin(w);
     for (unsigned i = 0; i < w->player_count; i++)
         begin_player(w, i);
 }
@@ -330,6 +333,7 @@ static void calm_down(struct world *w)
 
         p->wire.up_at = p->wire.down_at = p->wire.tiny_until = 0;
         p->wire.cut_up = p->wire.cut_down = UINT32_MAX;
+        p->wire.silent_in = UINT32_MAX;
         p->wire.nothing = p->wire.fails = p->wire.twice = false;
         p->callback_deed_count = 0;
         persist_be_friendly(p);

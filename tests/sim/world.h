@@ -12,6 +12,7 @@
 #include "dice.h"
 #include "persist.h"
 #include "server.h"
+#include "server_codes.h"
 #include "store.h"
 
 enum {
@@ -23,7 +24,19 @@ enum {
     FILTERS = 14,
     HANDLES = 64,
     PUBLICATIONS = 64, /* in a block */
-    PUBLICATION_BLOCKS = 512
+    PUBLICATION_BLOCKS = 512,
+    CODES_SAID = 64
+};
+
+/* What a part of the worlds has besides. */
+enum {
+    FEATURE_REDIRECTS = 1,
+    FEATURE_AUTHENTICATION = 2, /* it fails, too */
+    FEATURE_TWINS = 4,
+    FEATURE_OPTIONS = 8, /* CONNECT with more than elsewhere */
+    FEATURE_CODES = 16,
+    FEATURE_SILENCE = 32,
+    FEATURES_ALL = 63
 };
 
 /* ==== what happens ======================================================== */
@@ -68,6 +81,11 @@ enum fault_kind {
     FAULT_UNKNOWN,    /* the server acknowledges what nobody sent */
     FAULT_OVERRUN,    /* it sends more than Receive Maximum */
     FAULT_AROUND,     /* packet identifiers go around */
+    FAULT_REDIRECT,   /* the server sends a client to another one; from here */
+    FAULT_RENEW,      /* on only in a part of the worlds. It authenticates */
+    FAULT_TWIN,       /* another client of its identifier takes over */
+    FAULT_SAY,        /* the server ends the connection, with any code */
+    FAULT_SILENCE,    /* after some more bytes nothing more comes */
     FAULT_KINDS
 };
 
@@ -138,6 +156,29 @@ struct wire {
     uint32_t seen;
     bool hole, broken, finished, fails, twice, nothing;
     uint64_t hole_since;
+    uint32_t silent_in; /* bytes to the client; UINT32_MAX: as it was */
+    uint32_t drip_ms;   /* then a byte comes so often; 0: none */
+    bool drips;
+};
+
+/* The packet that a client has half read. */
+struct half {
+    uint8_t head[5];
+    uint32_t got, size; /* bytes of it; size 0: not known */
+    uint64_t began;     /* when its first byte was read */
+    uint64_t since;     /* or when the client could not go on last */
+};
+
+/* With what the server ended a connection. */
+struct end_said {
+    struct bytes properties;
+    uint8_t place, code;
+    bool any;
+};
+
+/* One code of SUBACK or UNSUBACK; type 0: told of. */
+struct code_said {
+    uint8_t type, filter, code;
 };
 
 /* A link whose client's end is gone, and the server does not know yet. */
@@ -176,7 +217,7 @@ struct player {
     struct pool pools[POOLS];
     unsigned pool_count;
     uint8_t name[8];
-    uint8_t properties[64], will_properties[16];
+    uint8_t properties[192], will_properties[128];
     struct mqtt_statistics statistics;
     struct disk disk;
     bool lose_session;
@@ -237,10 +278,39 @@ struct player {
     bool drew;
     enum mqtt_pace pace_said;
     uint32_t tries_least, tries_most; /* that failed in a row */
-    uint64_t connected_at, state_since;
+    uint64_t connected_at, state_since, connack_since;
     bool answered_here;
     bool wipes;     /* it has connections that nobody is told of */
     bool left_over; /* the server keeps what was given up */
+
+    /* told.c: what the server said on this connection */
+    struct end_said end_said;
+    bool end_told;
+    uint8_t auth_said[16]; /* the last ones */
+    uint32_t auth_said_count, auth_told_count;
+    struct code_said codes_said[CODES_SAID];
+    uint32_t codes_said_count;
+
+    /* redirect.c */
+    char reference[64];
+    uint8_t follows; /* 1: once, 2: for good */
+    struct mqtt_server chosen_server;
+    uint32_t server_next; /* of the list */
+    bool server_unsure;   /* or the one after it */
+
+    /* configured.c */
+    struct mqtt_connect_options chosen; /* for the next CONNECT */
+    struct dice renew_dice;
+    bool renews;   /* sometimes it wants no connection */
+    bool changes;  /* it changes what it may */
+    bool resuming; /* no clean start any more */
+    bool wiping;   /* a clean start, to have a session forgotten */
+    bool start_unsure;
+    bool no_names, names_unsure; /* of topic aliases */
+    bool own_known;
+    uint8_t own_size, own[32]; /* an assigned client identifier */
+
+    struct half half;
 
     bool lost_check, ended_before;
     uint16_t request_identifier, request_answered;
@@ -259,6 +329,8 @@ struct world {
     unsigned lingering_count;
     struct plan plan;
     bool has_stores;
+    unsigned features;
+    struct code_counts codes;
     jmp_buf death; /* where a killed process leaves to */
     struct player *victim;
     uint32_t next_operation, next_fault;
@@ -342,6 +414,7 @@ extern const char *const filters[FILTERS];
 /* rules.c */
 void rules_disconnected(struct player *player, const struct mqtt_event *event);
 void rules_states(struct player *player);
+void rules_connack(struct player *player, const struct mqtt_event *event);
 bool rules_subscriptions(const struct player *player);
 
 /* nasty.c */
@@ -350,6 +423,62 @@ void nasty_overrun(struct player *player, struct dice *dice);
 void nasty_around(struct player *player, struct dice *dice);
 /* Before a message of QoS 1 or 2 is given: may it be? */
 void nasty_check_quota(struct player *player, const struct expected *expected);
+
+/* features.c: with dice of their own. */
+void features_plan(struct world *world, uint64_t seed, uint64_t end);
+void features_begin(struct world *world);
+void features_fault(struct player *player, unsigned kind, struct dice *dice);
+
+/* told.c: what the server says, and the client tells. */
+void told_end_is_said(struct world *world, const struct link *link,
+                      unsigned type, uint8_t code, struct bytes properties);
+void told_auth_is_said(struct world *world, const struct link *link,
+                       uint8_t code);
+void told_connack_is_said(struct world *world, const struct link *link);
+void told_answer_is_said(struct world *world, const struct link *link,
+                         const struct answer *answer);
+void told_connection_begins(struct player *player);
+void told_event(struct player *player, const struct mqtt_event *event);
+void told_published(struct player *player, unsigned qos,
+                    const struct mqtt_event *event);
+void told_fault(struct player *player, struct dice *dice);
+void told_add(struct code_counts *sum, const struct code_counts *more);
+/* Whether each code occurred; printed, and by name what did not. */
+bool told_all(const struct code_counts *sum, bool names);
+
+/* redirect.c: which server. */
+void redirect_told(struct player *player, const struct mqtt_event *event);
+void redirect_choose(struct player *player, struct mqtt_server *server);
+void redirect_offered(struct player *player, const struct mqtt_server *server);
+void redirect_opening(struct player *player, const struct mqtt_server *server);
+/* Before rules_disconnected(). */
+void redirect_disconnected(struct player *player,
+                           const struct mqtt_event *event);
+void redirect_fault(struct player *player, struct dice *dice);
+
+/* configured.c: what CONNECT has to say. */
+void configured_draw(struct player *player);
+void configured_choose(struct player *player,
+                       struct mqtt_connect_options *options,
+                       struct mqtt_server *server);
+void configured_made(struct player *player);
+void configured_restarted(struct player *player);
+void configured_connected(struct player *player);
+void configured_disconnected(struct player *player,
+                             const struct mqtt_event *event);
+void configured_granted(struct player *player);
+void configured_check(struct player *player, const struct packet *packet);
+
+/* twin.c */
+void twin_fault(struct player *player, struct dice *dice);
+
+/* silence.c: what is half read, and how long that lasts. */
+void silence_begins(struct player *player);
+void silence_read(struct player *player, const uint8_t *bytes, uint32_t size);
+void silence_check(struct player *player);
+void silence_disconnected(struct player *player,
+                          const struct mqtt_event *event);
+void silence_fault(struct player *player, struct dice *dice);
 
 /* faults.c */
 void fault_run(struct world *world, const struct deed *deed);

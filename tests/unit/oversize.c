@@ -206,6 +206,33 @@ static void test_what_was_read_past_has_no_deadline_any_more(void **state)
     expect_wants(s, MQTT_WANT_NOTHING);
 }
 
+/* Its answer finds no room, which is the network's matter, not the packet's. */
+static void test_what_waits_for_room_has_no_deadline_any_more(void **state)
+{
+    struct script *s = *state;
+
+    s->config.packet_timeout_ms = 100;
+    s->memory.control_size = 16;
+    oversize_setup(s);
+    server_publishes(s, 0x34, "a", 9, of_size(100));
+    expect_too_large(s, 100 + 7, MQTT_QOS_2);
+    expect_no_event(s);
+    discard_sent(s);
+    s->blocked = true;
+    for (int i = 0; i < 4; i++)
+        server_publishes(s, 0x3C, "a", 9, of_size(100));
+    server_sends(s, 0x3C, 0x69, 0x00, 0x01, 'a', 0x00, 0x09);
+    expect_no_event(s);
+    server_sends_span(s, payload, 100);
+    expect_no_event(s);
+    elapse(s, 100 + 107 * 8);
+    expect_wants(s, MQTT_WANT_NOTHING);
+    s->blocked = false;
+    expect_no_event(s);
+    for (int i = 0; i < 5; i++)
+        expect_packet(s, 0x50, 9);
+}
+
 static void test_the_largest_packet_there_is_can_begin(void **state)
 {
     struct script *s = *state;
@@ -260,6 +287,7 @@ int main(void)
         script_test(test_a_cut_in_the_middle_leaves_nothing_behind),
         script_test(test_reading_past_has_a_deadline),
         script_test(test_what_was_read_past_has_no_deadline_any_more),
+        script_test(test_what_waits_for_room_has_no_deadline_any_more),
         script_test(test_the_largest_packet_there_is_can_begin),
         script_test(test_other_packets_may_not_be_larger),
     };

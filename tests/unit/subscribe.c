@@ -484,6 +484,32 @@ static void test_who_left_while_subscribe_is_open_leaves_after(void **state)
     pull(s, MQTT_EVENT_UNSUBSCRIBED);
 }
 
+/* What SUBACK said of it is told all the same. */
+static void test_who_leaves_between_the_answers_is_told_its_own(void **state)
+{
+    struct script *s = *state;
+    struct mqtt_subscription a = to("a", MQTT_QOS_0, "");
+    struct mqtt_subscription b = to("b", MQTT_QOS_0, "");
+
+    start(s);
+    subscribe(s, &a);
+    subscribe(s, &b);
+    connected(s);
+    expect_packet(s, 0x82, 1);
+    server_sends(s, 0x90,     /* SUBACK */
+                 0x04,        /* remaining length */
+                 0x00, 0x01,  /* packet identifier */
+                 0x00, 0x80); /* return codes */
+    expect_subscribed(s, &a, 0x00);
+    assert_int_equal(mqtt_unsubscribe(&s->client, &b), MQTT_OK);
+    expect_subscribed(s, &b, 0x80);
+    expect_packet(s, 0xA2, 2);
+    server_answers(s, 0xB0, 2);
+    pull(s, MQTT_EVENT_UNSUBSCRIBED);
+    assert_ptr_equal(s->event.subscription, &b);
+    assert_int_equal(s->event.reason_code, 0);
+}
+
 /* A second node needs the filter still: the server is told nothing. */
 static void test_one_of_two_nodes_leaves(void **state)
 {
@@ -907,6 +933,7 @@ int main(void)
         script_test(test_who_left_before_a_clean_start_gets_the_node_back),
         script_test(test_who_left_before_resuming_leaves_when_connected),
         script_test(test_who_left_while_subscribe_is_open_leaves_after),
+        script_test(test_who_leaves_between_the_answers_is_told_its_own),
         script_test(test_one_of_two_nodes_leaves),
         script_test(test_a_lost_session_is_subscribed_anew),
         script_test(test_a_kept_session_is_not_subscribed_anew),
