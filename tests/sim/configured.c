@@ -381,22 +381,23 @@ static uint32_t size_of_other(const uint8_t *at, uint32_t *size)
 /* All the others, byte for byte and in the order of the configuration. */
 static void check_others(struct player *p, const struct packet *packet)
 {
-    const uint8_t *wanted = p->chosen.properties.data;
-    uint32_t left = (uint32_t)p->chosen.properties.size, size;
+    struct bytes wanted = bytes_of(p->chosen.properties);
     struct bytes all = packet->properties.all;
+    uint32_t at = 0, size;
 
     for (uint32_t i = 0; i < all.size; i += size) {
         uint32_t other = size_of_other(all.at + i, &size);
 
-        if (other > left || (other && memcmp(all.at + i, wanted, other) != 0)) {
+        if (other > wanted.size - at ||
+            (other && memcmp(all.at + i, wanted.at + at, other) != 0)) {
             violation(p, "CONNECT with another property %02x", all.at[i]);
             return;
         }
-        wanted += other;
-        left -= other;
+        at += other;
     }
-    if (left)
-        violation(p, "CONNECT without %u bytes of its properties", left);
+    if (at < wanted.size)
+        violation(p, "CONNECT without %u bytes of its properties",
+                  wanted.size - at);
 }
 
 static void check_five(struct player *p, const struct packet *packet)
