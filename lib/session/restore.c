@@ -32,7 +32,7 @@ static enum mqtt_error restore_image(struct mqtt_session *s,
 }
 
 /* A message counts as sent, for all that is known, once there was a CONNACK;
- * those that outlived an ended session were not. */
+ * of those that outlived an ended session an earlier one may have sent any. */
 static void restore_slot(struct mqtt_session *s, struct mqtt_slot *slot,
                          uint32_t start)
 {
@@ -43,6 +43,8 @@ static void restore_slot(struct mqtt_session *s, struct mqtt_slot *slot,
     slot->flags_ = MQTT_SLOT_TOLD;
     if (mqtt_publish_qos(*first_byte) == 2)
         slot->flags_ |= MQTT_SLOT_QOS2;
+    if (s->given_up_)
+        slot->flags_ |= MQTT_SLOT_ANEW;
     if (!s->agreed_ || s->given_up_)
         return;
     slot->flags_ |= MQTT_SLOT_SENT;
