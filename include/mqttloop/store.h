@@ -24,8 +24,9 @@
  *
  * What the next process finds counts as sent, with DUP, if there ever was a good
  * CONNACK in the session: if the server has lost it then, it ends with
- * MQTT_OUTCOME_LOST, or see republish_lost. Of a Message Expiry Interval what
- * was left when the message was put is left.
+ * MQTT_OUTCOME_LOST, or see republish_lost. If this side had ended the session it
+ * is sent as new, and ends with MQTT_OUTCOME_LOST if it expires or is forbidden.
+ * Of a Message Expiry Interval what was left when the message was put is left.
  *
  * A message whose payload comes from a source (stream.h) has no record: it does
  * not outlive the process, and does not wait. One of QoS 2 that a kill

@@ -31,8 +31,8 @@ static enum mqtt_error restore_image(struct mqtt_session *s,
     return MQTT_OK;
 }
 
-/* A message counts as sent, for all that is known, once there was a CONNACK: in
- * this session, or in one that was ended. */
+/* A message counts as sent, for all that is known, once there was a CONNACK;
+ * of those that outlived an ended session an earlier one may have sent any. */
 static void restore_slot(struct mqtt_session *s, struct mqtt_slot *slot,
                          uint32_t start)
 {

@@ -296,12 +296,12 @@ void server_lose_session(struct server *server, unsigned client);
 /* It acknowledges what nobody sent: PUBACK, PUBREC, PUBREL or PUBCOMP. */
 void server_stray(struct server *server, struct link *link, unsigned type,
                   uint16_t identifier, uint8_t code, bool plain);
-/* 5.0: from now on it sends so many more messages of QoS 1 and 2 at once than
- * the client's Receive Maximum, which no server may [5.0 MQTT-3.3.4-9]. */
 /* Whoever is owed what is open in the session has ended it, or had more sent than
  * it has places for: that may come again, or be taken for something else. */
 void server_disown(struct session *session);
 
+/* 5.0: from now on it sends so many more messages of QoS 1 and 2 at once than
+ * the client's Receive Maximum, which no server may [5.0 MQTT-3.3.4-9]. */
 void server_overrun(struct server *server, struct link *link, uint32_t more);
 void server_publish(struct server *server, struct bytes topic,
                     struct bytes payload, unsigned qos, bool retain,

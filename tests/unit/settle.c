@@ -697,7 +697,6 @@ static const struct CMUnitTest tests[] = {
     script_test(test_what_was_refused_and_comes_again_counts_no_more),
     script_test(test_what_made_room_and_comes_again_keeps_the_order),
     script_test(test_what_was_refused_and_made_room_is_told_of_again),
-    script_test(test_what_was_refused_and_made_room_is_told_of_again),
     script_test(test_after_a_cut_the_server_sends_the_old_ones_first),
     script_test(test_settling_with_control_full_loses_nothing),
     script_test(test_what_was_settled_and_did_not_leave_comes_again),

@@ -2047,6 +2047,37 @@ test_a_session_that_was_ended_is_over_for_the_next_process(void **state)
     expect_packet(s, 0x32, identifier);
 }
 
+/* With republish_lost what that session had sent goes on, and nobody knows which
+ * it was: what may have left is not forbidden as if it never had. */
+static void
+test_what_an_ended_session_had_sent_is_lost_if_forbidden(void **state)
+{
+    static const uint8_t at_once[] = {0x11, 0, 0, 0, 0};
+    const struct mqtt_disconnect_options options = {0, {at_once, 5}};
+    struct script *s = *state;
+
+    if (!in_5_0())
+        return;
+    with_store(s);
+    s->config.republish_lost = true;
+    connected(s);
+    settled_down(s);
+    published(s, "a long payload", MQTT_QOS_1);
+    assert_int_equal(mqtt_disconnect_with(&s->client, 0, &options), MQTT_OK);
+    expect_packet(s, 0xE0, 0);
+    server_closes(s);
+    pull(s, MQTT_EVENT_DISCONNECTED);
+    expect_no_event(s);
+    killed(s);
+    start(s);
+    connects(s);
+    expect_packet(s, 0x10, 0);
+    server_connack_with(s, 0, 0, 0x27, 0, 0, 0, 20); /* Maximum Packet Size */
+    pull(s, MQTT_EVENT_CONNECTED);
+    expect_published(s, 1, MQTT_OUTCOME_LOST);
+    expect_nothing_sent(s);
+}
+
 /* One that a new server forbids after it was sent is still one of unknown
  * outcome in the next process. */
 static void test_what_was_given_up_is_unknown_when_restored(void **state)
@@ -2318,6 +2349,7 @@ int main(void)
         script_test(test_a_refused_message_is_not_written_anew),
         script_test(test_what_was_given_up_is_unknown_when_restored),
         script_test(test_a_session_that_was_ended_is_over_for_the_next_process),
+        script_test(test_what_an_ended_session_had_sent_is_lost_if_forbidden),
         script_test(test_a_stream_keeps_its_place_behind_what_waits),
         script_test(test_a_message_can_expire_while_its_commit_is_open),
         script_test(test_slots_that_meet_are_too_few),
