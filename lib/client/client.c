@@ -118,7 +118,7 @@ void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
 
 static void set_time(struct mqtt_client *c, mqtt_time now)
 {
-    c->now_ = c->engine_.now_ = c->session_.now_ = now;
+    c->engine_.now_ = c->session_.now_ = now;
     mqtt_store_time(&c->session_);
 }
 
@@ -133,8 +133,8 @@ void mqtt_client_ask_time(struct mqtt_client *c)
 void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
                        enum mqtt_error why)
 {
-    struct mqtt_log log = {c->now_, (enum mqtt_client_state)c->state_, state,
-                           why};
+    struct mqtt_log log = {c->engine_.now_, (enum mqtt_client_state)c->state_,
+                           state, why};
 
     c->state_ = (uint8_t)state;
     if (c->config_->log)
@@ -184,8 +184,8 @@ void mqtt_client_start_opening(struct mqtt_client *c)
         attempt_failed(c, error);
         return;
     }
-    c->next_ =
-        c->now_ + mqtt_setting(c->config_->open_timeout_ms, OPEN_TIMEOUT_MS);
+    c->next_ = c->engine_.now_ +
+               mqtt_setting(c->config_->open_timeout_ms, OPEN_TIMEOUT_MS);
     mqtt_client_enter(c, MQTT_CLIENT_AWAIT_OPEN, MQTT_OK);
 }
 
@@ -253,8 +253,8 @@ void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
 /* DISCONNECT has so long to leave, and then the server to end. */
 static void set_end_timeout(struct mqtt_client *c)
 {
-    c->next_ =
-        c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+    c->next_ = c->engine_.now_ +
+               mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
 }
 
 /* DISCONNECT with an error is to leave [5.0, section 4.13]. */
@@ -330,13 +330,13 @@ static mqtt_time next_try(struct mqtt_client *c)
     if (!c->wanted_ && !c->draining_)
         return MQTT_NEVER;
     if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
-        return c->now_;
+        return c->engine_.now_;
     if (mqtt_client_fall_back(c))
-        return c->now_;
+        return c->engine_.now_;
     delay = mqtt_governor_delay(c, c->established_);
     if (next_server_due(c) && ++c->server_index_ >= c->config_->server_count)
         c->server_index_ = 0;
-    return delay == MQTT_NEVER ? MQTT_NEVER : c->now_ + delay;
+    return delay == MQTT_NEVER ? MQTT_NEVER : c->engine_.now_ + delay;
 }
 
 static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
@@ -381,7 +381,7 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
         !c->options_.clean_start)
         c->wiping_ = true; /* [5.0 MQTT-3.2.2-4] */
     if (wiped(c)) {
-        retry_or_stop(c, c->now_);
+        retry_or_stop(c, c->engine_.now_);
         return false;
     }
     count_loss(c);

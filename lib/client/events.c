@@ -56,7 +56,7 @@ static bool wiped_out(struct mqtt_client *c)
 static bool connected(struct mqtt_client *c, struct mqtt_event *event)
 {
     c->established_ = true;
-    c->connected_at_ = c->now_;
+    c->connected_at_ = c->engine_.now_;
     mqtt_client_enter(c, MQTT_CLIENT_CONNECTED, MQTT_OK);
     if (!event->session_present)
         mqtt_subscriptions_renew(c);

@@ -78,7 +78,7 @@ static bool was_healthy(const struct mqtt_client *c, bool established)
         mqtt_setting(c->config_->healthy_after_ms, HEALTHY_AFTER_MS);
 
     return established &&
-           (c->engine_.healthy_ || c->now_ - c->connected_at_ >= after);
+           (c->engine_.healthy_ || c->engine_.now_ - c->connected_at_ >= after);
 }
 
 mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established)

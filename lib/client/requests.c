@@ -61,7 +61,8 @@ mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
     mqtt_client_ask_time(client);
     client->wanted_ = false;
     client->draining_ = timeout_ms != 0;
-    client->drain_by_ = timeout_ms ? client->now_ + timeout_ms : MQTT_NEVER;
+    client->drain_by_ =
+        timeout_ms ? client->engine_.now_ + timeout_ms : MQTT_NEVER;
     if (timeout_ms)
         mqtt_client_drain(client);
     else

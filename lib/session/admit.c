@@ -46,7 +46,7 @@ static void forbid(struct mqtt_session *s, const struct mqtt_image *image,
     if (slot && slot->flags_ & MQTT_SLOT_SENT)
         mqtt_session_give_up(s, slot);
     else if (!slot)
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
     mqtt_image_void(s, image, forbidden_state(error));
 }
 
@@ -91,7 +91,7 @@ void mqtt_session_end_expired(struct mqtt_session *s,
     unsigned qos = mqtt_publish_qos(image->first_byte);
 
     if (!qos)
-        MQTT_COUNT(s->statistics_, messages_expired);
+        MQTT_COUNT(s->config_->statistics, messages_expired);
     mqtt_image_void(s, image, MQTT_SLOT_EXPIRED);
     if (!s->connected_)
         return;
@@ -228,7 +228,7 @@ static bool cannot_carry(struct mqtt_session *s, const struct mqtt_image *image,
     else if (drop_unsupported || !image->properties_size)
         return false;
     if (!image->identifier)
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
     mqtt_image_void(s, image, state);
     return true;
 }

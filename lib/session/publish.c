@@ -16,7 +16,7 @@ static enum mqtt_error refuse_for_now(struct mqtt_session *s, uint32_t size,
     s->slot_wanted_ = qos && (!s->room_wanted_ || s->slot_wanted_);
     if (!s->room_wanted_ || size < s->room_wanted_)
         s->room_wanted_ = size;
-    MQTT_COUNT(s->statistics_, publishes_refused);
+    MQTT_COUNT(s->config_->statistics, publishes_refused);
     return MQTT_ERR_NO_ROOM;
 }
 
@@ -124,7 +124,7 @@ static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
     if (identifier)
         mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
     release_new(s, start, draft->message->qos);
-    MQTT_COUNT(s->statistics_, messages_published);
+    MQTT_COUNT(s->config_->statistics, messages_published);
 }
 
 static uint16_t new_slot(struct mqtt_session *s, const struct mqtt_draft *draft)

@@ -147,7 +147,7 @@ static enum mqtt_error next(struct mqtt_session *s, struct mqtt_record *record,
 {
     uint64_t order = record->order;
     enum mqtt_error error =
-        s->store_->next(s->store_, s->store_key_, order, record, found);
+        s->store_->next(s->store_, mqtt_store_key(s), order, record, found);
 
     if (error || !*found)
         return error;

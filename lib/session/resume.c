@@ -71,13 +71,13 @@ void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
     uint32_t pin;
 
     if (half_sent_qos0(s))
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
 
     mark_all_sent(s);
     pin = never_sent(s);
     if (!keep_qos0) {
-        if (s->statistics_)
-            s->statistics_->qos0_dropped += mqtt_outbox_count_qos0(s, pin);
+        MQTT_COUNT_MORE(s->config_->statistics, qos0_dropped,
+                        mqtt_outbox_count_qos0(s, pin));
         pin = s->tail_;
     }
     mqtt_outbox_rewind(s, pin);
@@ -144,7 +144,7 @@ static void count_resent(struct mqtt_session *s)
     for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
          i = s->slots_[i].next_)
         if (s->slots_[i].flags_ & MQTT_SLOT_SENT)
-            s->statistics_->messages_resent++;
+            MQTT_COUNT(s->config_->statistics, messages_resent);
 }
 
 static uint16_t count_pubrels(const struct mqtt_session *s)
@@ -165,9 +165,11 @@ static uint16_t smaller(uint16_t a, uint16_t b)
 /* What is configured, and what the server says [5.0 MQTT-3.3.4-7]. */
 static void set_maxima(struct mqtt_session *s)
 {
-    uint16_t all = s->configured_ ? s->configured_ : UINT16_MAX;
-    uint16_t qos2 = s->configured_qos2_ ? s->configured_qos2_
-                                        : s->protocol_->send_maximum_qos2;
+    uint16_t all =
+        s->config_->send_maximum ? s->config_->send_maximum : UINT16_MAX;
+    uint16_t qos2 = s->config_->send_maximum_qos2
+                        ? s->config_->send_maximum_qos2
+                        : s->protocol_->send_maximum_qos2;
 
     s->send_maximum_ = smaller(all, s->limits_.receive_maximum);
     s->send_maximum_qos2_ = qos2 ? qos2 : UINT16_MAX;
@@ -177,8 +179,7 @@ void mqtt_session_begin(struct mqtt_session *s)
 {
     if (s->composer_)
         s->composer_->admit(s);
-    if (s->statistics_)
-        count_resent(s);
+    count_resent(s);
     mqtt_received_begin(&s->received_);
     set_maxima(s);
     mqtt_outbox_reset_quota(s, count_pubrels(s));

@@ -53,7 +53,7 @@ static void take_memory(struct mqtt_session *s,
     s->received_.list_ = memory->received_list;
     s->received_.capacity_ = (uint16_t)memory->received_count;
     s->identifier_ = memory->identifier;
-    s->identifier_room_ = memory->identifier_size;
+    s->identifier_room_ = (uint32_t)memory->identifier_size;
     s->released_ = memory->released;
     s->released_capacity_ = (uint16_t)memory->released_count;
 }
@@ -69,13 +69,10 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     memset(s, 0, sizeof *s);
     take_memory(s, memory);
     mqtt_limits_none(&s->limits_);
+    s->config_ = config;
     s->protocol_ = config->protocol;
     s->composer_ = config->protocol->composer;
-    s->configured_ = config->send_maximum;
-    s->configured_qos2_ = config->send_maximum_qos2;
-    s->statistics_ = config->statistics;
     s->store_ = config->store;
-    s->store_key_ = config->connect.client_identifier;
     init_lists(s);
     return s->store_ ? s->store_->seam->restore(s, config) : MQTT_OK;
 }

@@ -8,9 +8,13 @@
 #include <mqttloop/client.h>
 #include "wire/protocol.h"
 
-/* Add one to a counter, if somebody counts. */
-#define MQTT_COUNT(statistics, member)                                         \
-    ((statistics) ? (void)(statistics)->member++ : (void)0)
+/* Add to the counter at this place, if somebody counts: `statistics` may be
+ * NULL. */
+void mqtt_count(struct mqtt_statistics *statistics, size_t offset,
+                size_t count);
+#define MQTT_COUNT_MORE(statistics, member, count)                             \
+    mqtt_count(statistics, offsetof(struct mqtt_statistics, member), count)
+#define MQTT_COUNT(statistics, member) MQTT_COUNT_MORE(statistics, member, 1)
 
 /* MQTT_ERR_MEMORY: a size is against session.h. */
 enum mqtt_error mqtt_session_init(struct mqtt_session *s,

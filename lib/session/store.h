@@ -41,6 +41,12 @@ enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
                                    const struct mqtt_config *config);
 void mqtt_store_start_clock(struct mqtt_session *s);
 
+/* All records of the session have the configured client identifier. */
+static inline struct mqtt_span mqtt_store_key(const struct mqtt_session *s)
+{
+    return s->config_->connect.client_identifier;
+}
+
 /* A record of the slot's message, by its state, that is to be committed. */
 static inline void mqtt_store_message(struct mqtt_session *s,
                                       struct mqtt_slot *slot)
