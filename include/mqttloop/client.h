@@ -43,6 +43,7 @@ extern "C" {
 #endif
 
 struct mqtt_client;
+struct mqtt_subscriber;
 struct mqtt_subscription;
 
 /* ==== what is configured ================================================== */
@@ -437,6 +438,7 @@ struct mqtt_client {
     bool woken_;      /* the application is to be told */
     uint16_t server_index_, tries_, answers_left_;
     const struct mqtt_config *config_;
+    const struct mqtt_subscriber *subscriber_; /* NULL: never subscribed */
     struct mqtt_subscription *subscriptions_, *last_subscription_;
     struct mqtt_subscription *answered_; /* from here on answers are due */
     struct mqtt_span answer_properties_;

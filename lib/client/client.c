@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "client/client_5_0.h"
 #include "earlier.h"
 #include "session/composer.h"
 #include "session/store.h"
@@ -93,7 +93,8 @@ void mqtt_client_destroy(struct mqtt_client *client)
 {
     if (client->destroyed_)
         *client->destroyed_ = true;
-    mqtt_subscriptions_release(client);
+    if (client->subscriber_)
+        client->subscriber_->release(client);
     client->session_.store_ = NULL; /* a commit may be open still */
     client->state_ = MQTT_CLIENT_STOPPED;
     client->lost_ = false;
@@ -211,7 +212,8 @@ void mqtt_client_opened(struct mqtt_client *client)
         return;
     set_start(client, &options);
     client->greeted_ = true;
-    mqtt_client_reopen_store(client);
+    if (client->session_.store_)
+        client->session_.store_->seam->reopen(client);
     error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
     if (error)
         mqtt_client_give_up(client, error);
@@ -292,7 +294,8 @@ static void cut_session(struct mqtt_client *c)
     bool ended = c->established_ && c->engine_.session_ends_;
 
     mqtt_session_cut(&c->session_, c->config_->keep_qos0);
-    mqtt_subscriptions_cut(c);
+    if (c->subscriber_)
+        c->subscriber_->cut(c);
     if (ended) {
         mqtt_session_renew(&c->session_, c->config_);
         mqtt_subscriptions_renew(c);
@@ -325,13 +328,14 @@ static bool next_server_due(const struct mqtt_client *c)
 /* The moment of the next try, MQTT_NEVER: none. */
 static mqtt_time next_try(struct mqtt_client *c)
 {
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
     mqtt_time delay;
 
     if (!c->wanted_ && !c->draining_)
         return MQTT_NEVER;
     if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
         return c->engine_.now_;
-    if (mqtt_client_fall_back(c))
+    if (five && five->fall_back(c))
         return c->engine_.now_;
     delay = mqtt_governor_delay(c, c->established_);
     if (next_server_due(c) && ++c->server_index_ >= c->config_->server_count)

@@ -38,6 +38,20 @@ struct mqtt_image {
     struct mqtt_image_source source;
 };
 
+/* Its fixed header, with the length of what follows. */
+struct mqtt_header mqtt_image_header(unsigned kind,
+                                     const struct mqtt_message *message,
+                                     uint32_t length);
+/* Write one at the cursor, whose `head` bytes stand before its payload: as it
+ * goes over the wire; or with a source, or an expiry, which is counted. */
+void mqtt_image_put(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
+                    const struct mqtt_draft *draft, uint16_t identifier,
+                    uint32_t head);
+void mqtt_image_put_special(struct mqtt_session *s,
+                            struct mqtt_ring_cursor *cursor,
+                            const struct mqtt_draft *draft, uint16_t identifier,
+                            uint32_t head);
+
 /* Which image begins at `start`. */
 static inline unsigned mqtt_image_kind(const struct mqtt_session *s,
                                        uint32_t start)

@@ -1,9 +1,9 @@
 /*
  * A message gets into the outbox: its image, its slot, its place in the order.
  */
+#include "session/composer.h"
 #include "session/image.h"
 #include "session/outbox.h"
-#include "session/seconds.h"
 #include "session/slots.h"
 #include "session/store.h"
 #include "wire/length.h"
@@ -54,8 +54,9 @@ static unsigned publish_flags(const struct mqtt_message *message)
            (message->retain ? MQTT_FLAG_RETAIN : 0u);
 }
 
-static struct mqtt_header
-header(unsigned kind, const struct mqtt_message *message, uint32_t length)
+struct mqtt_header mqtt_image_header(unsigned kind,
+                                     const struct mqtt_message *message,
+                                     uint32_t length)
 {
     struct mqtt_header h = {{0}, 0};
 
@@ -64,45 +65,19 @@ header(unsigned kind, const struct mqtt_message *message, uint32_t length)
     return h;
 }
 
-static void put_packet(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                       const struct mqtt_draft *draft, uint16_t identifier,
-                       uint32_t head)
+void mqtt_image_put(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
+                    const struct mqtt_draft *draft, uint16_t identifier,
+                    uint32_t head)
 {
     const struct mqtt_message *message = draft->message;
     uint32_t size = (uint32_t)message->payload.size;
-    struct mqtt_header h = header(MQTT_IMAGE_PUBLISH, message, head + size);
+    struct mqtt_header h =
+        mqtt_image_header(MQTT_IMAGE_PUBLISH, message, head + size);
 
     s->protocol_->publish_head_put(cursor, &h, message, identifier,
                                    draft->deadline_s);
     if (size)
         mqtt_ring_put(cursor, message->payload.data, size);
-}
-
-static void put_source(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                       const struct mqtt_draft *draft, uint16_t identifier,
-                       uint32_t head)
-{
-    struct mqtt_image_source source;
-    struct mqtt_header h = header(MQTT_IMAGE_SOURCE, draft->message,
-                                  (uint32_t)sizeof source + head);
-
-    memset(&source, 0, sizeof source);
-    source.source = draft->source;
-    source.size = (uint32_t)draft->message->payload.size;
-    mqtt_ring_put(cursor, h.bytes, h.size);
-    mqtt_ring_put(cursor, &source, sizeof source);
-    h.size = 0;
-    s->protocol_->publish_head_put(cursor, &h, draft->message, identifier,
-                                   draft->deadline_s);
-}
-
-/* The first of all to expire. */
-static void note_expiry(struct mqtt_session *s, uint32_t deadline_s)
-{
-    if (!s->expiring_ || mqtt_seconds_until(s->now_, deadline_s) <
-                             mqtt_seconds_until(s->now_, s->expiry_s_))
-        s->expiry_s_ = deadline_s;
-    s->expiring_ = true;
 }
 
 static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
@@ -112,14 +87,10 @@ static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
     struct mqtt_ring_cursor cursor = {&s->ring_,
                                       mqtt_ring_index(&s->ring_, start)};
 
-    if (draft->source)
-        put_source(s, &cursor, draft, identifier, head);
-    else
-        put_packet(s, &cursor, draft, identifier, head);
-    if (draft->expires)
-        note_expiry(s, draft->deadline_s);
     if (draft->source || draft->expires)
-        s->special_++;
+        s->composer_->put(s, &cursor, draft, identifier, head);
+    else
+        mqtt_image_put(s, &cursor, draft, identifier, head);
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
     if (identifier)
         mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
@@ -154,8 +125,8 @@ static enum mqtt_error measure(const struct mqtt_session *s,
     if (length > MQTT_LENGTH_MAX)
         return MQTT_ERR_TOO_LARGE;
     *size = packet_size(length);
-    if (s->connected_ && mqtt_protocol_is_5(s->protocol_)) {
-        enum mqtt_error error = mqtt_limits_check(
+    if (s->connected_ && s->composer_) {
+        enum mqtt_error error = s->composer_->check(
             &s->limits_, (uint8_t)publish_flags(draft->message), *size);
 
         if (error)

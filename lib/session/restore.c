@@ -209,7 +209,7 @@ enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
         return error;
     if (any)
         return restore_others(s);
-    s->store_->seam->put_session(s);
+    s->store_->seam->records->put_session(s);
     return MQTT_OK;
 }
 

@@ -74,5 +74,5 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     s->composer_ = config->protocol->composer;
     s->store_ = config->store;
     init_lists(s);
-    return s->store_ ? s->store_->seam->restore(s, config) : MQTT_OK;
+    return s->store_ ? s->store_->seam->records->restore(s, config) : MQTT_OK;
 }

@@ -230,7 +230,7 @@ static void rewrite(struct mqtt_session *s)
     put_all_received(s);
 }
 
-const struct mqtt_store_seam mqtt_store_seam = {
+const struct mqtt_store_records mqtt_store_records = {
     .put_message = put_message,
     .remove_message = remove_message,
     .put_received = put_received,

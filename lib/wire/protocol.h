@@ -9,6 +9,7 @@
 
 struct mqtt_engine;
 struct mqtt_composer;
+struct mqtt_client_5_0;
 
 /* The packet could not be answered now, since control memory is full: it is
  * to be handled again when that has drained. */
@@ -33,12 +34,9 @@ struct mqtt_protocol {
                           const struct mqtt_announced *);
     /* What mqtt_message has in this version only; NULL: nothing. */
     enum mqtt_error (*publish_check)(const struct mqtt_message *);
-    /* Its Message Expiry Interval; false: it has none. Whether its payload is
-     * said to be UTF-8 and is not. Whether it names a Subscription Identifier,
-     * 0: any. All NULL without 5.0. */
-    bool (*expiry)(const struct mqtt_message *, uint32_t *interval_s);
-    bool (*malformed)(const struct mqtt_message *);
-    bool (*named)(const struct mqtt_message *, uint32_t identifier);
+    /* What a client does beside, if it can speak this version; NULL: nothing.
+     * See client/client_5_0.h. */
+    const struct mqtt_client_5_0 *client;
     /* What stands between fixed header and payload. */
     uint32_t (*publish_head_size)(const struct mqtt_message *);
     void (*publish_head_put)(struct mqtt_ring_cursor *,
@@ -67,9 +65,6 @@ struct mqtt_protocol {
      * change. */
     enum mqtt_error (*disconnect_check)(const struct mqtt_disconnect_options *,
                                         bool ended, bool *ends);
-    /* The client identifier that CONNACK assigns; false: none. */
-    bool (*assigned)(struct mqtt_span properties,
-                     struct mqtt_span *client_identifier);
     /* The reason code of DISCONNECT after an error; 0: none is sent. NULL:
      * never one. */
     uint8_t (*why)(enum mqtt_error);
