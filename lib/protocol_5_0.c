@@ -32,6 +32,7 @@ const struct mqtt_protocol mqtt_protocol_5_0 = {
     .disconnect_check = mqtt_disconnect_check_5_0,
     .why = mqtt_why_5_0,
     .expect = mqtt_authenticate_expect,
+    .inbound = &mqtt_inbound,
     .composer = &mqtt_composer,
     .level = 5,
     .maximum_qos = 2,

@@ -59,8 +59,7 @@ mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established);
 
 /* Publish a message whose payload may come from a source. */
 enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
-                                          const struct mqtt_message *message,
-                                          struct mqtt_source *source,
+                                          struct mqtt_draft *draft,
                                           uint16_t *packet_identifier);
 
 /* -- subscriptions -------------------------------------------------------------- */

@@ -26,22 +26,19 @@ static enum mqtt_error prepare(struct mqtt_client *c, struct mqtt_draft *draft)
 }
 
 enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
-                                          const struct mqtt_message *message,
-                                          struct mqtt_source *source,
+                                          struct mqtt_draft *draft,
                                           uint16_t *packet_identifier)
 {
-    struct mqtt_draft draft = {.message = message, .source = source};
-    uint16_t identifier = 0;
-    enum mqtt_error error = publish_allowed(client, message->qos);
+    enum mqtt_error error = publish_allowed(client, draft->message->qos);
 
-    if (!error && message->properties.size)
-        error = prepare(client, &draft);
+    if (!error && draft->message->properties.size)
+        error = prepare(client, draft);
     if (!error)
-        error = mqtt_session_publish(&client->session_, &draft, &identifier);
+        error = mqtt_session_publish(&client->session_, draft);
     if (error)
         return error;
     if (packet_identifier)
-        *packet_identifier = identifier;
+        *packet_identifier = draft->identifier;
     mqtt_client_notify(client);
     return MQTT_OK;
 }
@@ -50,9 +47,11 @@ enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
                                     const struct mqtt_message *message,
                                     uint16_t *packet_identifier)
 {
+    struct mqtt_draft draft = {.message = message};
+
     if (!client || !message)
         return MQTT_ERR_ARGUMENT;
-    return mqtt_client_publish_draft(client, message, NULL, packet_identifier);
+    return mqtt_client_publish_draft(client, &draft, packet_identifier);
 }
 
 enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,

@@ -57,6 +57,13 @@ static bool failed(struct mqtt_client *c, struct mqtt_event *event)
     return true;
 }
 
+/* Acknowledgements that waited for a commit may leave now. */
+static void settle_more(struct mqtt_client *c)
+{
+    if (c->session_.released_done_ || c->session_.unsettled_.used_)
+        c->engine_.settled_waits_ = true;
+}
+
 static bool next(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_session *s = &c->session_;
@@ -66,8 +73,7 @@ static bool next(struct mqtt_client *c, struct mqtt_event *event)
     if (mqtt_session_next_ended(s, event))
         return true;
     s->store_->seam->records->commit(s, c);
-    if (s->released_done_ || s->unsettled_.used_)
-        c->engine_.settled_waits_ = true; /* some may leave now */
+    settle_more(c);
     return failed(c, event) || (s->stored_due_ && next_stored(c, event));
 }
 
@@ -94,6 +100,6 @@ void mqtt_client_committed(struct mqtt_client *client, enum mqtt_error error)
     if (!s->store_)
         return;
     s->store_->seam->records->committed(s, error);
-    client->engine_.settled_waits_ = true; /* some may leave now */
+    settle_more(client);
     mqtt_client_notify(client);
 }

@@ -13,6 +13,7 @@
 #define MQTT_ENGINE_ENGINE_H
 
 #include <mqttloop/client.h>
+#include "session/inbound.h"
 #include "session/session.h"
 #include "wire/protocol.h"
 
@@ -134,9 +135,10 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e,
 
 /* The borrowed message has been processed: acknowledge it. */
 bool mqtt_engine_acknowledge(struct mqtt_engine *e);
+extern const struct mqtt_inbound mqtt_inbound;
 static inline bool mqtt_engine_settle(struct mqtt_engine *e)
 {
-    return !e->delivered_ || mqtt_engine_acknowledge(e);
+    return !e->delivered_ || e->protocol_->inbound->acknowledge(e);
 }
 void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
                          uint16_t identifier, uint8_t code);

@@ -245,3 +245,11 @@ enum mqtt_error mqtt_engine_settle_handle(struct mqtt_engine *e,
     mqtt_engine_flush_settled(e);
     return MQTT_OK;
 }
+
+const struct mqtt_inbound mqtt_inbound = {
+    .acknowledge = mqtt_engine_acknowledge,
+    .flush_settled = mqtt_engine_flush_settled,
+    .begin = mqtt_inbound_begin,
+    .cut = mqtt_inbound_cut,
+    .renew = mqtt_inbound_renew,
+};

@@ -10,7 +10,6 @@
 
 struct mqtt_draft;
 struct mqtt_engine;
-struct mqtt_ring_cursor;
 
 struct mqtt_composer {
     /* The next bytes, at a packet boundary with control memory empty. */
@@ -23,13 +22,10 @@ struct mqtt_composer {
     void (*drained)(struct mqtt_engine *e);
     /* The connection is gone: what of it has left? */
     void (*cut)(struct mqtt_engine *e);
-    /* See session/image.h, mqtt_image_put_special(). */
-    void (*put)(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                const struct mqtt_draft *draft, uint16_t identifier,
-                uint32_t head);
-    /* See mqtt_limits_check(): what 3.1.1 says has no limits. */
-    enum mqtt_error (*check)(const struct mqtt_limits *limits,
-                             uint8_t first_byte, uint32_t size);
+    /* See mqtt_image_put_special() and mqtt_image_measure(). */
+    void (*put)(struct mqtt_session *s, const struct mqtt_draft *draft);
+    enum mqtt_error (*measure)(const struct mqtt_session *s,
+                               const struct mqtt_draft *draft, uint32_t *size);
     /* See session/admit.h. */
     void (*admit)(struct mqtt_session *s);
     void (*expire)(struct mqtt_session *s);

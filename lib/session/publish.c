@@ -48,7 +48,7 @@ static void release_new(struct mqtt_session *s, uint32_t old_tail,
         s->ready_ = s->tail_;
 }
 
-static unsigned publish_flags(const struct mqtt_message *message)
+unsigned mqtt_image_flags(const struct mqtt_message *message)
 {
     return (unsigned)message->qos << 1 |
            (message->retain ? MQTT_FLAG_RETAIN : 0u);
@@ -60,102 +60,85 @@ struct mqtt_header mqtt_image_header(unsigned kind,
 {
     struct mqtt_header h = {{0}, 0};
 
-    h.bytes[0] = (uint8_t)(kind << 4 | publish_flags(message));
+    h.bytes[0] = (uint8_t)(kind << 4 | mqtt_image_flags(message));
     h.size = (uint8_t)(1 + mqtt_length_write(h.bytes + 1, length));
     return h;
 }
 
-void mqtt_image_put(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                    const struct mqtt_draft *draft, uint16_t identifier,
-                    uint32_t head)
+void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft)
 {
     const struct mqtt_message *message = draft->message;
+    struct mqtt_ring_cursor cursor = {&s->ring_,
+                                      mqtt_ring_index(&s->ring_, s->tail_)};
     uint32_t size = (uint32_t)message->payload.size;
     struct mqtt_header h =
-        mqtt_image_header(MQTT_IMAGE_PUBLISH, message, head + size);
+        mqtt_image_header(MQTT_IMAGE_PUBLISH, message, draft->head + size);
 
-    s->protocol_->publish_head_put(cursor, &h, message, identifier,
+    s->protocol_->publish_head_put(&cursor, &h, message, draft->identifier,
                                    draft->deadline_s);
     if (size)
-        mqtt_ring_put(cursor, message->payload.data, size);
+        mqtt_ring_put(&cursor, message->payload.data, size);
 }
 
 static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
-                uint16_t identifier, uint32_t head, uint32_t size)
+                uint32_t size)
 {
     uint32_t start = s->tail_;
-    struct mqtt_ring_cursor cursor = {&s->ring_,
-                                      mqtt_ring_index(&s->ring_, start)};
 
     if (draft->source || draft->expires)
-        s->composer_->put(s, &cursor, draft, identifier, head);
+        s->composer_->put(s, draft);
     else
-        mqtt_image_put(s, &cursor, draft, identifier, head);
+        mqtt_image_put(s, draft);
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
-    if (identifier)
+    if (draft->identifier)
         mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
     release_new(s, start, draft->message->qos);
     MQTT_COUNT(s->config_->statistics, messages_published);
 }
 
-static uint16_t new_slot(struct mqtt_session *s, const struct mqtt_draft *draft)
+static uint16_t new_slot(struct mqtt_session *s, enum mqtt_qos qos)
 {
     struct mqtt_slot *slot = mqtt_slot_take(s);
 
     slot->start_ = s->tail_;
     slot->state_ = MQTT_SLOT_PUBLISH;
-    slot->flags_ = draft->message->qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
-    if (draft->source)
-        slot->flags_ |= MQTT_SLOT_NO_RECORD;
+    slot->flags_ = qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
     return slot->identifier_;
-}
-
-static uint32_t packet_size(uint32_t length)
-{
-    return 1 + mqtt_length_size(length) + length;
 }
 
 /* Bytes of the image, or why it cannot be published. */
 static enum mqtt_error measure(const struct mqtt_session *s,
-                               const struct mqtt_draft *draft, uint32_t head,
-                               uint32_t *size)
+                               const struct mqtt_draft *draft, uint32_t *size)
 {
-    uint32_t length = head + (uint32_t)draft->message->payload.size;
+    uint32_t length = draft->head + (uint32_t)draft->message->payload.size;
+    enum mqtt_error error = MQTT_OK;
 
     if (length > MQTT_LENGTH_MAX)
         return MQTT_ERR_TOO_LARGE;
-    *size = packet_size(length);
-    if (s->connected_ && s->composer_) {
-        enum mqtt_error error = s->composer_->check(
-            &s->limits_, (uint8_t)publish_flags(draft->message), *size);
-
-        if (error)
-            return error;
-    }
-    if (draft->source)
-        *size = packet_size((uint32_t)sizeof(struct mqtt_image_source) + head);
-    return *size > s->ring_.size_ ? MQTT_ERR_TOO_LARGE : MQTT_OK;
+    *size = 1 + mqtt_length_size(length) + length;
+    if (s->composer_)
+        error = s->composer_->measure(s, draft, size);
+    return !error && *size > s->ring_.size_ ? MQTT_ERR_TOO_LARGE : error;
 }
 
 enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
-                                     const struct mqtt_draft *draft,
-                                     uint16_t *identifier)
+                                     struct mqtt_draft *draft)
 {
     enum mqtt_qos qos = draft->message->qos;
     enum mqtt_error error = check(s, draft);
-    uint32_t head, size;
+    uint32_t size;
 
     if (error)
         return error;
-    head = s->protocol_->publish_head_size(draft->message);
-    error = measure(s, draft, head, &size);
+    draft->head = s->protocol_->publish_head_size(draft->message);
+    error = measure(s, draft, &size);
     if (error)
         return error;
     if ((qos && s->slots_used_ == s->slot_limit_) ||
         !mqtt_outbox_reserve(s, size))
         return refuse_for_now(s, size, qos);
-    *identifier = qos ? new_slot(s, draft) : 0;
-    put(s, draft, *identifier, head, size);
+    draft->identifier = qos ? new_slot(s, qos) : 0;
+    put(s, draft, size);
     return MQTT_OK;
 }
 

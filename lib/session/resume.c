@@ -2,12 +2,11 @@
  * Between two connections: what was sent is to be sent again with DUP, or has
  * ended because the session is lost [3.1.1, section 4.4].
  */
+#include "session/inbound.h"
 #include "session/outbox.h"
-#include "session/received.h"
 #include "session/session.h"
 #include "session/slots.h"
 #include "session/store.h"
-#include "session/unsettled.h"
 #include "wire/ring.h"
 #include "session/composer.h"
 
@@ -68,6 +67,7 @@ static bool half_sent_qos0(struct mqtt_session *s)
 
 void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
     uint32_t pin;
 
     if (half_sent_qos0(s))
@@ -88,9 +88,8 @@ void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
     s->reserved_identifier_ = 0;
     s->connected_ = false;
     s->special_ = 0; /* counted anew when sending begins */
-    mqtt_unsettled_cut(&s->unsettled_);
-    /* Their PUBRELs come again. */
-    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
+    if (inbound)
+        inbound->cut(s);
 }
 
 static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
@@ -122,11 +121,11 @@ static void publish_anew(struct mqtt_session *s)
 void mqtt_session_renew(struct mqtt_session *s,
                         const struct mqtt_config *config)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
     uint32_t pin = config->keep_qos0 ? never_sent(s) : s->tail_;
 
-    mqtt_received_clear(&s->received_);
-    mqtt_unsettled_clear(&s->unsettled_);
-    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
+    if (inbound)
+        inbound->renew(s);
     end_all(s, &s->pubrels_, MQTT_SLOT_UNKNOWN);
     s->pubrel_due_ = MQTT_NO_SLOT;
     if (config->republish_lost)
@@ -177,10 +176,13 @@ static void set_maxima(struct mqtt_session *s)
 
 void mqtt_session_begin(struct mqtt_session *s)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
+
     if (s->composer_)
         s->composer_->admit(s);
     count_resent(s);
-    mqtt_received_begin(&s->received_);
+    if (inbound)
+        inbound->begin(s);
     set_maxima(s);
     mqtt_outbox_reset_quota(s, count_pubrels(s));
     s->connected_ = true;

@@ -4,7 +4,6 @@
 #include "session/session.h"
 #include "session/slots.h"
 #include "session/store.h"
-#include "session/unsettled.h"
 
 #define OUTBOX_MAX (1u << 30)
 #define SLOTS_MAX 32768u
@@ -42,8 +41,8 @@ static void init_lists(struct mqtt_session *s)
 static void take_memory(struct mqtt_session *s,
                         const struct mqtt_memory *memory)
 {
-    mqtt_unsettled_init(&s->unsettled_, memory->unsettled,
-                        (uint16_t)memory->unsettled_count);
+    s->unsettled_.entries_ = memory->unsettled;
+    s->unsettled_.capacity_ = (uint16_t)memory->unsettled_count;
     s->ring_.bytes_ = memory->outbox;
     s->ring_.size_ = (uint32_t)memory->outbox_size;
     s->slots_ = memory->slots;

@@ -25,15 +25,17 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
 struct mqtt_draft {
     const struct mqtt_message *message;
     struct mqtt_source *source; /* NULL: the payload is in the message */
-    bool expires;               /* the message has an expiry: */
-    uint32_t deadline_s;        /* the second at which it expires */
+    uint32_t deadline_s;        /* if it expires: the second at which it does */
+    bool expires;
+    /* Set by mqtt_session_publish(): */
+    uint16_t identifier; /* 0: QoS 0 */
+    uint32_t head;       /* bytes between fixed header and payload */
 };
 
 /* See mqtt_client_publish(); properties have been checked, and whether it may
  * be published now. */
 enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
-                                     const struct mqtt_draft *draft,
-                                     uint16_t *identifier);
+                                     struct mqtt_draft *draft);
 
 /* What a server with these limits says to a PUBLISH of `size` bytes with this
  * first byte: MQTT_OK, MQTT_ERR_MAXIMUM_QOS, _RETAIN_UNAVAILABLE,

@@ -10,6 +10,7 @@
 struct mqtt_engine;
 struct mqtt_composer;
 struct mqtt_client_5_0;
+struct mqtt_inbound;
 
 /* The packet could not be answered now, since control memory is full: it is
  * to be handled again when that has drained. */
@@ -24,6 +25,11 @@ typedef enum mqtt_error mqtt_receive_function(struct mqtt_engine *engine,
                                               struct mqtt_event *event);
 
 struct mqtt_protocol {
+    uint16_t send_maximum_qos2; /* unless configured; 0: any number */
+    uint8_t level;              /* 4 or 5, as in CONNECT */
+    uint8_t maximum_qos;
+    /* A clean start also ends the session with the connection. */
+    bool clean_ends_session;
     /* By packet type; NULL: no packet that a server may send. */
     mqtt_receive_function *receive[16];
     enum mqtt_error (*connect_check)(const struct mqtt_connect_options *);
@@ -71,17 +77,14 @@ struct mqtt_protocol {
     /* CONNECT is about to leave: what it says, for what will come. May be
      * NULL. */
     void (*expect)(struct mqtt_engine *, const struct mqtt_connect_options *);
+    /* For messages that come; NULL: none does. */
+    const struct mqtt_inbound *inbound;
     /* For images that do not lie in the outbox as they go over the wire; NULL:
      * there are none but by mqtt_publish_stream(). */
     const struct mqtt_composer *composer;
     /* What is done about messages larger than the input memory, unless the
      * configuration says otherwise; NULL: they end the connection. */
     const struct mqtt_large *large;
-    uint16_t send_maximum_qos2; /* unless configured; 0: any number */
-    uint8_t level;              /* 4 or 5, as in CONNECT */
-    uint8_t maximum_qos;
-    /* A clean start also ends the session with the connection. */
-    bool clean_ends_session;
 };
 
 /* Whether it has properties and reason codes. */
