@@ -79,7 +79,7 @@ struct mqtt_unsettled {
  *           mqtt_large_parts a topic name with its properties is larger than
  *           `input`, the connection ends with MQTT_ERR_ALIAS_MEMORY and the
  *           next one does without.
- * identifier  5.0: identifier_size bytes for a client identifier that the
+ * identifier  5.0: identifier_size bytes, 0 to 2^30, for a client identifier that the
  *           server assigns. One that does not fit, there or with CONNECT into
  *           control, or without this memory, is not kept: then the session ends
  *           with its connection.
@@ -193,10 +193,12 @@ struct mqtt_alias_names {
 };
 
 /* Received messages that wait to be settled, in the order in which they came:
- * entries_[0..used_). */
+ * entries_[0..used_), of which the first here_ came on this connection. */
 struct mqtt_unsettled_list {
     struct mqtt_unsettled *entries_;
-    uint16_t capacity_, used_, counter_;
+    uint16_t capacity_, used_, here_, counter_;
+    bool some_old_;       /* there may be some with a count above counter_ */
+    bool nothing_leaves_; /* that was found, and nothing has come of it since */
 };
 
 struct mqtt_config;

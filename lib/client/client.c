@@ -55,11 +55,13 @@ static enum mqtt_error init_parts(struct mqtt_client *c,
 {
     enum mqtt_error error;
 
+    if (!mqtt_memory_valid(memory, config))
+        return MQTT_ERR_MEMORY;
     error = mqtt_session_init(&c->session_, config, memory);
-    if (!error)
-        error = mqtt_engine_init(&c->engine_, &c->session_, config, memory);
-    if (!error)
-        error = check_connect(c, config->protocol);
+    if (error)
+        return error;
+    mqtt_engine_init(&c->engine_, &c->session_, config, memory);
+    error = check_connect(c, config->protocol);
     if (!error && config->fallback)
         error = check_connect(c, config->fallback);
     return error;
@@ -85,7 +87,7 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
     client->engine_.session_ends_ =
         mqtt_session_ends(config->protocol, &config->connect);
     client->session_held_ = session_start(config) == MQTT_SESSION_RESUME;
-    client->drain_by_ = MQTT_NEVER;
+    client->next_ = client->drain_by_ = MQTT_NEVER;
     return MQTT_OK;
 }
 
@@ -145,6 +147,7 @@ void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
 void mqtt_client_give_up(struct mqtt_client *c, enum mqtt_error why)
 {
     c->why_ = (int8_t)why;
+    c->next_ = MQTT_NEVER;
     mqtt_client_enter(c, MQTT_CLIENT_AWAIT_CLOSE, why);
 }
 
@@ -192,33 +195,38 @@ void mqtt_client_start_opening(struct mqtt_client *c)
 
 /* Whether this connection asks for a clean start. How long the session lasts
  * is what was configured all the same. */
-static void set_start(const struct mqtt_client *c,
-                      struct mqtt_connect_options *options)
+static void set_start(struct mqtt_client *c)
 {
+    struct mqtt_connect_options *options = &c->options_;
+
     options->session_expiry_s = mqtt_session_expiry_wanted(options);
     if (!options->session_expiry_s)
         options->session_expiry_s = MQTT_SESSION_EXPIRY_AT_ONCE;
     if (c->resuming_)
         options->clean_start = false;
-    options->clean_start = options->clean_start || c->wiping_;
+    if (c->wiping_)
+        options->clean_start = true;
 }
 
 void mqtt_client_opened(struct mqtt_client *client)
 {
-    struct mqtt_connect_options options = client->options_;
+    const struct mqtt_store *store = client->session_.store_;
     enum mqtt_error error;
 
     if (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_OPEN))
         return;
-    set_start(client, &options);
+    set_start(client);
     client->greeted_ = true;
-    if (client->session_.store_)
-        client->session_.store_->seam->reopen(client);
-    error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
-    if (error)
+    if (store)
+        store->seam->reopen(client);
+    error = mqtt_engine_open(&client->engine_, &client->options_,
+                             client->session_held_);
+    if (error) {
         mqtt_client_give_up(client, error);
-    else
-        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_CONNACK, MQTT_OK);
+        return;
+    }
+    client->next_ = MQTT_NEVER;
+    mqtt_client_enter(client, MQTT_CLIENT_AWAIT_CONNACK, MQTT_OK);
 }
 
 static bool running(const struct mqtt_client *c)
@@ -439,32 +447,19 @@ void mqtt_client_drain(struct mqtt_client *c)
 
 /* -- time ---------------------------------------------------------------------- */
 
-/* Why there was a DISCONNECT. */
-static enum mqtt_error end_error(const struct mqtt_client *c)
-{
-    return c->failing_ ? (enum mqtt_error)c->engine_.error_ : MQTT_OK;
-}
-
 static void next_passed(struct mqtt_client *c)
 {
-    switch ((enum mqtt_client_state)c->state_) {
-    case MQTT_CLIENT_AWAIT_RETRY:
+    enum mqtt_error why = MQTT_OK;
+
+    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_RETRY)) {
         mqtt_client_start_opening(c);
-        break;
-    case MQTT_CLIENT_AWAIT_OPEN:
-        mqtt_client_give_up(c, MQTT_ERR_OPEN_TIMEOUT);
-        break;
-    case MQTT_CLIENT_AWAIT_CONNACK:
-    case MQTT_CLIENT_CONNECTED:
-        if (!c->ending_ && !c->failing_)
-            break;
-        /* fall through */
-    case MQTT_CLIENT_AWAIT_END:
-        mqtt_client_give_up(c, end_error(c));
-        break;
-    default:
-        break;
+        return;
     }
+    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_OPEN))
+        why = MQTT_ERR_OPEN_TIMEOUT;
+    else if (c->failing_) /* why there was a DISCONNECT */
+        why = (enum mqtt_error)c->engine_.error_;
+    mqtt_client_give_up(c, why);
 }
 
 /* When the next message that nobody has sent expires. */
@@ -496,13 +491,9 @@ mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
 {
     mqtt_time at = expiry(c);
 
-    if (mqtt_client_is(c, MQTT_CLIENT_STOPPED) || c->lost_)
+    if (c->lost_)
         return at;
-    if (c->draining_)
-        at = mqtt_earlier(at, c->drain_by_);
-    if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
-        (!running(c) || c->ending_ || c->failing_))
-        at = mqtt_earlier(at, c->next_);
+    at = mqtt_earlier(at, mqtt_earlier(c->drain_by_, c->next_));
     return running(c) ? mqtt_earlier(at, mqtt_engine_deadline(&c->engine_))
                       : at;
 }

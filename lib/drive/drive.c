@@ -35,15 +35,10 @@ void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
                      struct mqtt_transport *transport,
                      struct mqtt_reactor *reactor)
 {
+    memset(drive, 0, sizeof *drive);
     drive->client_ = client;
     drive->transport_ = transport;
-    drive->reactor_ = drive->home_ = NULL;
-    drive->unlooked_ = 0;
     drive->armed_ = MQTT_NEVER;
-    drive->link_ = LINK_CLOSED;
-    drive->turning_ = drive->finished_ = false;
-    drive->lent_ = NULL;
-    drive->lent_size_ = 0;
     mqtt_client_set_driver(client, drive, requested, clock_of);
     mqtt_drive_attach(drive, reactor);
 }

@@ -31,12 +31,10 @@ enum mqtt_engine_state {
  * codes, none in UNSUBACK of 3.1.1. */
 enum { MQTT_EVENT_SUBACK = 0x40, MQTT_EVENT_UNSUBACK };
 
-/* `memory` has been checked by mqtt_session_init(); MQTT_ERR_MEMORY: control
- * or input is too small. */
-enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
-                                 struct mqtt_session *session,
-                                 const struct mqtt_config *config,
-                                 const struct mqtt_memory *memory);
+/* `memory` has been checked by mqtt_session_init(). */
+void mqtt_engine_init(struct mqtt_engine *e, struct mqtt_session *session,
+                      const struct mqtt_config *config,
+                      const struct mqtt_memory *memory);
 
 /* What CONNECT says of the memory. */
 struct mqtt_announced

@@ -49,6 +49,8 @@ struct mqtt_header mqtt_image_header(unsigned kind,
 void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft);
 void mqtt_image_put_special(struct mqtt_session *s,
                             const struct mqtt_draft *draft);
+void mqtt_image_put_source(struct mqtt_session *s,
+                           const struct mqtt_draft *draft);
 /* Its size is that of the packet; with a source it is another. What the server
  * that is connected does not take: an error of mqtt_limits_check(). */
 enum mqtt_error mqtt_image_measure(const struct mqtt_session *s,

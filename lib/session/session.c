@@ -5,30 +5,6 @@
 #include "session/slots.h"
 #include "session/store.h"
 
-#define OUTBOX_MAX (1u << 30)
-#define SLOTS_MAX 32768u
-
-static bool memory_valid(const struct mqtt_memory *memory)
-{
-    size_t slots = memory->slot_count;
-
-    if (memory->outbox_size > OUTBOX_MAX ||
-        (memory->outbox_size && !memory->outbox))
-        return false;
-    if (slots > SLOTS_MAX || (slots & (slots - 1)) || (slots && !memory->slots))
-        return false;
-    if ((memory->identifier_size && !memory->identifier) ||
-        memory->released_count > 65535 ||
-        (memory->released_count && !memory->released))
-        return false;
-    if (memory->unsettled_count > 65535 ||
-        (memory->unsettled_count && !memory->unsettled))
-        return false;
-    return memory->received_count <= 65535 &&
-           (!memory->received_count || memory->received_list ||
-            memory->received_bits);
-}
-
 static void init_lists(struct mqtt_session *s)
 {
     static const struct mqtt_slot_list none = {MQTT_NO_SLOT, MQTT_NO_SLOT};
@@ -61,10 +37,6 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory)
 {
-    if (!memory_valid(memory))
-        return MQTT_ERR_MEMORY;
-    if (config->store && (!memory->released_count || !memory->unsettled_count))
-        return MQTT_ERR_MEMORY;
     memset(s, 0, sizeof *s);
     take_memory(s, memory);
     mqtt_limits_none(&s->limits_);

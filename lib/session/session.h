@@ -16,7 +16,12 @@ void mqtt_count(struct mqtt_statistics *statistics, size_t offset,
     mqtt_count(statistics, offsetof(struct mqtt_statistics, member), count)
 #define MQTT_COUNT(statistics, member) MQTT_COUNT_MORE(statistics, member, 1)
 
-/* MQTT_ERR_MEMORY: a size is against session.h. */
+/* Whether each part and its size are as session.h says, and what else the
+ * configuration needs is there. */
+bool mqtt_memory_valid(const struct mqtt_memory *memory,
+                       const struct mqtt_config *config);
+
+/* `memory` is. An error: of the store. */
 enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory);
