@@ -21,6 +21,7 @@ const struct mqtt_protocol mqtt_protocol_3_1_1 = {
     .request_head = mqtt_request_head,
     .request_entry = mqtt_request_entry,
     .ack_write = mqtt_ack_write,
+    .inbound = &mqtt_inbound,
     .large = &mqtt_large_past,
     .send_maximum_qos2 = 20, /* what mosquitto takes without losing some */
     .level = 4,

@@ -1,3 +1,4 @@
+#include "client/client_5_0.h"
 #include "engine/authenticate.h"
 #include "engine/compose.h"
 #include "engine/receive.h"
@@ -21,8 +22,7 @@ const struct mqtt_protocol mqtt_protocol_5_0 = {
     .publish_check = mqtt_publish_check_5_0,
     .publish_head_size = mqtt_publish_head_size_5_0,
     .publish_head_put = mqtt_publish_head_put_5_0,
-    .expiry = mqtt_message_expiry_5_0,
-    .malformed = mqtt_message_malformed_5_0,
+    .client = &mqtt_client_5_0,
     .subscription_check = mqtt_subscription_check_5_0,
     .request_head_size = mqtt_request_head_size_5_0,
     .request_head = mqtt_request_head_5_0,
@@ -30,10 +30,9 @@ const struct mqtt_protocol mqtt_protocol_5_0 = {
     .ack_write = mqtt_ack_write_5_0,
     .disconnect_write = mqtt_disconnect_fit_5_0,
     .disconnect_check = mqtt_disconnect_check_5_0,
-    .assigned = mqtt_connack_assigned,
-    .named = mqtt_message_named_5_0,
     .why = mqtt_why_5_0,
     .expect = mqtt_authenticate_expect,
+    .inbound = &mqtt_inbound,
     .composer = &mqtt_composer,
     .level = 5,
     .maximum_qos = 2,

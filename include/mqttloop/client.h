@@ -43,6 +43,7 @@ extern "C" {
 #endif
 
 struct mqtt_client;
+struct mqtt_subscriber;
 struct mqtt_subscription;
 
 /* ==== what is configured ================================================== */
@@ -426,23 +427,6 @@ struct mqtt_disconnect_options {
 /** Visible so that it can be static; all members are private. It must not
  * move after mqtt_client_init(). */
 struct mqtt_client {
-    const struct mqtt_config *config_;
-    struct mqtt_session session_;
-    struct mqtt_engine engine_;
-    struct mqtt_connect_options options_;
-    struct mqtt_server server_;
-    struct mqtt_subscription *subscriptions_, *last_subscription_;
-    struct mqtt_subscription *answered_; /* from here on answers are due */
-    bool *destroyed_;                    /* a flag on the stack of dispatch */
-    void *driver_;
-    void (*requested_)(void *driver);
-    mqtt_time (*clock_)(void *driver);
-    const char *detail_;
-    mqtt_time now_;
-    mqtt_time next_;     /* try, or end of opening, or of ending */
-    mqtt_time drain_by_; /* the end of draining */
-    mqtt_time connected_at_;
-    uint16_t server_index_, tries_, answers_left_;
     uint8_t state_, reason_code_;
     int8_t why_; /* enum mqtt_error */
     bool wanted_, draining_, ending_, wiping_, lost_, established_;
@@ -452,8 +436,25 @@ struct mqtt_client {
     bool store_told_; /* of the error that the store has */
     bool greeted_;    /* CONNECT was made for this network connection */
     bool woken_;      /* the application is to be told */
+    uint16_t server_index_, tries_, answers_left_;
+    const struct mqtt_config *config_;
+    const struct mqtt_subscriber *subscriber_; /* NULL: never subscribed */
+    struct mqtt_subscription *subscriptions_, *last_subscription_;
+    struct mqtt_subscription *answered_; /* from here on answers are due */
     struct mqtt_span answer_properties_;
+    bool *destroyed_; /* a flag on the stack of dispatch */
+    void *driver_;
+    void (*requested_)(void *driver);
+    mqtt_time (*clock_)(void *driver);
+    const char *detail_;
+    mqtt_time next_;     /* try, or end of opening, or of ending */
+    mqtt_time drain_by_; /* the end of draining */
+    mqtt_time connected_at_;
     struct mqtt_disconnect_options end_;
+    struct mqtt_server server_;
+    struct mqtt_engine engine_;
+    struct mqtt_session session_;
+    struct mqtt_connect_options options_;
 };
 
 /**

@@ -14,15 +14,15 @@ extern "C" {
 
 /** Allocated by the caller, who must not move it; all members are private. */
 struct mqtt_drive {
+    uint8_t link_;
+    uint8_t unlooked_; /* calls of mqtt_loop() that did not wait */
+    bool turning_, finished_;
     struct mqtt_client *client_;
     struct mqtt_transport *transport_;
     struct mqtt_reactor *reactor_, *home_;
     void *lent_;
     size_t lent_size_;
     mqtt_time armed_;
-    uint8_t link_;
-    uint8_t unlooked_; /* calls of mqtt_loop() that did not wait */
-    bool turning_, finished_;
 };
 
 /**

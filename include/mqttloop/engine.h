@@ -50,29 +50,6 @@ struct mqtt_source;
 struct mqtt_large;
 
 struct mqtt_engine {
-    const struct mqtt_config *config_;
-    const struct mqtt_protocol *protocol_; /* of this connection */
-    struct mqtt_session *session_;
-    struct mqtt_control control_;
-    struct mqtt_input input_;
-    struct mqtt_oversize oversize_;
-    const struct mqtt_large *large_;
-    struct mqtt_alias_table aliases_;
-    struct mqtt_alias_names alias_names_;
-    struct mqtt_span method_;         /* Authentication Method of CONNECT */
-    struct mqtt_span end_properties_; /* of our DISCONNECT */
-    struct mqtt_source *source_;      /* the payload that is being sent */
-    uint32_t source_at_, source_size_;
-    uint32_t input_limit_;                  /* no received packet is larger */
-    uint32_t receive_limit_, receive_open_; /* messages not acknowledged */
-    mqtt_time now_, last_sent_, last_received_;
-    mqtt_time answer_by_; /* CONNACK or PINGRESP */
-    mqtt_time packet_by_; /* the end of a half-read packet */
-    uint32_t keep_alive_ms_;
-    uint32_t packet_size_; /* of the event that is pulled, to be passed over */
-    uint16_t request_count_; /* topic filters in the open request; 0: none */
-    uint16_t delivered_;     /* identifier of the borrowed message; 0: none */
-    uint32_t delivered_handle_; /* with a store; 0: none */
     int8_t error_;           /* enum mqtt_error; sticky until the next open */
     uint8_t reason_code_;    /* of CONNACK, or of the server's DISCONNECT */
     uint8_t end_code_;       /* of our DISCONNECT */
@@ -88,7 +65,31 @@ struct mqtt_engine {
     bool settled_waits_;  /* a settled message's answer finds no room */
     bool unsettled_full_; /* nothing is read until one is settled */
     bool ask_response_information_, no_problem_information_;
-    bool no_alias_names_; /* they did not fit on the last connection */
+    bool no_alias_names_;    /* they did not fit on the last connection */
+    uint16_t request_count_; /* topic filters in the open request; 0: none */
+    uint16_t delivered_;     /* identifier of the borrowed message; 0: none */
+    uint32_t delivered_handle_; /* with a store; 0: none */
+    const struct mqtt_config *config_;
+    const struct mqtt_protocol *protocol_; /* of this connection */
+    struct mqtt_session *session_;
+    struct mqtt_control control_;
+    struct mqtt_input input_;
+    mqtt_time now_;
+    uint32_t packet_size_; /* of the event that is pulled, to be passed over */
+    struct mqtt_source *source_; /* the payload that is being sent */
+    mqtt_time last_sent_, last_received_;
+    uint32_t keep_alive_ms_;
+    mqtt_time answer_by_;                   /* CONNACK or PINGRESP */
+    mqtt_time packet_by_;                   /* the end of a half-read packet */
+    uint32_t input_limit_;                  /* no received packet is larger */
+    uint32_t receive_limit_, receive_open_; /* messages not acknowledged */
+    const struct mqtt_large *large_;
+    struct mqtt_oversize oversize_;
+    struct mqtt_span end_properties_; /* of our DISCONNECT */
+    struct mqtt_alias_table aliases_;
+    struct mqtt_alias_names alias_names_;
+    struct mqtt_span method_; /* Authentication Method of CONNECT */
+    uint32_t source_at_, source_size_;
 };
 
 #ifdef __cplusplus

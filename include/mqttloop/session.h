@@ -79,7 +79,7 @@ struct mqtt_unsettled {
  *           mqtt_large_parts a topic name with its properties is larger than
  *           `input`, the connection ends with MQTT_ERR_ALIAS_MEMORY and the
  *           next one does without.
- * identifier  5.0: identifier_size bytes for a client identifier that the
+ * identifier  5.0: identifier_size bytes, 0 to 2^30, for a client identifier that the
  *           server assigns. One that does not fit, there or with CONNECT into
  *           control, or without this memory, is not kept: then the session ends
  *           with its connection.
@@ -193,70 +193,70 @@ struct mqtt_alias_names {
 };
 
 /* Received messages that wait to be settled, in the order in which they came:
- * entries_[0..used_). */
+ * entries_[0..used_), of which the first here_ came on this connection. */
 struct mqtt_unsettled_list {
     struct mqtt_unsettled *entries_;
-    uint16_t capacity_, used_, counter_;
+    uint16_t capacity_, used_, here_, counter_;
+    bool some_old_;       /* there may be some with a count above counter_ */
+    bool nothing_leaves_; /* that was found, and nothing has come of it since */
 };
 
+struct mqtt_config;
 struct mqtt_protocol;
 struct mqtt_composer;
 struct mqtt_store;
 
+/* Small members come first in these structs: a Cortex-M0 reaches only the first
+ * 32 bytes, 32 half-words and 32 words of a struct in one instruction. */
 struct mqtt_session {
-    const struct mqtt_protocol *protocol_;
-    struct mqtt_limits limits_;
-    struct mqtt_unsettled_list unsettled_;
-    struct mqtt_ring ring_;
-    /* Positions in the ring, in this order; see lib/session/outbox.h. */
-    uint32_t head_, mark_, send_, ready_, tail_;
-    struct mqtt_slot *slots_;
+    bool connected_, slot_wanted_, compaction_futile_;
+    bool agreed_;   /* a good CONNACK came in this session, perhaps to a process
+                     before: messages may have been sent */
+    bool given_up_; /* this side has ended it, and no other one has begun */
+    bool batch_;    /* staged_ counts: it is beyond send_ */
+    bool head_open_; /* open_ and rest_ count: control memory ends there */
+    bool expiring_;
+    bool store_changed_, committing_, stored_due_;
+    int8_t store_error_; /* enum mqtt_error; all is to be written anew */
+
     struct mqtt_slot_list publishes_, pubrels_, ended_;
-    struct mqtt_identifier_set received_;
-    struct mqtt_statistics *statistics_;
+    uint16_t pubrel_due_; /* first of pubrels_ not sent yet */
+    uint16_t unstored_; /* first of publishes_ whose record is not committed */
     uint16_t slot_mask_, slots_used_, slot_limit_;
     uint16_t slots_touched_; /* the slots from here on have no content yet */
     uint16_t next_identifier_;
     uint16_t reserved_identifier_;  /* of the SUBSCRIBE or UNSUBSCRIBE */
-    uint16_t pubrel_due_;           /* first of pubrels_ not sent yet */
     uint16_t quota_, send_maximum_; /* of this connection */
     uint16_t quota_qos2_, send_maximum_qos2_;
     uint16_t quota_owed_; /* beyond send_maximum_, by older exchanges */
-    uint16_t configured_, configured_qos2_; /* 0: not */
-    uint32_t room_wanted_; /* bytes that were refused; 0: none */
-    bool connected_, slot_wanted_, compaction_futile_;
-
-    mqtt_time now_;
-
-    uint8_t *identifier_; /* assigned by the server, in lent memory */
     uint16_t identifier_size_;
-    size_t identifier_room_;
-
-    /* The store, see lib/session/store.h. */
-    struct mqtt_store *store_;
-    struct mqtt_span store_key_;
-    uint64_t order_;
-    uint16_t unstored_; /* first of publishes_ whose record is not committed */
-    uint16_t *released_;
     uint16_t released_capacity_, released_count_; /* in their order: */
     uint16_t released_done_, released_committing_;
-    int8_t store_error_; /* enum mqtt_error; all is to be written anew */
     uint16_t restored_; /* first ones of publishes_ that know of no clock yet */
-    bool store_changed_, committing_, stored_due_;
-    bool agreed_;   /* a good CONNACK came in this session, perhaps to a process
-                     before: messages may have been sent */
-    bool given_up_; /* this side has ended it, and no other one has begun */
 
+    struct mqtt_ring ring_;
+    /* Positions in the ring, in this order; see lib/session/outbox.h. */
+    uint32_t head_, mark_, send_, ready_, tail_;
+    struct mqtt_slot *slots_;
+    const struct mqtt_protocol *protocol_;
+    const struct mqtt_config *config_;
     /* Images that are not sent as they lie in the ring, see
      * lib/session/image.h and lib/engine/compose.c. */
     const struct mqtt_composer *composer_;
-    uint32_t special_;     /* of them, from send_ (or staged_) on */
+    uint32_t special_;         /* of them, from send_ (or staged_) on */
+    struct mqtt_store *store_; /* see lib/session/store.h */
+    uint32_t room_wanted_;     /* bytes that were refused; 0: none */
     uint32_t staged_;      /* up to here images lie in control memory, too */
     uint32_t open_, rest_; /* of the last of these only what is before rest_ */
     uint32_t expiry_s_;    /* if expiring_: no unsent message expires before */
-    bool batch_;           /* staged_ counts: it is beyond send_ */
-    bool head_open_; /* open_ and rest_ count: control memory ends there */
-    bool expiring_;
+    struct mqtt_identifier_set received_;
+    struct mqtt_unsettled_list unsettled_;
+    struct mqtt_limits limits_;
+    uint8_t *identifier_; /* assigned by the server, in lent memory */
+    uint32_t identifier_room_;
+    uint16_t *released_;
+    mqtt_time now_;
+    uint64_t order_; /* of the last record that was put into the store */
 };
 
 #ifdef __cplusplus

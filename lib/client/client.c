@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "client/client_5_0.h"
 #include "earlier.h"
 #include "session/composer.h"
 #include "session/store.h"
@@ -55,11 +55,13 @@ static enum mqtt_error init_parts(struct mqtt_client *c,
 {
     enum mqtt_error error;
 
+    if (!mqtt_memory_valid(memory, config))
+        return MQTT_ERR_MEMORY;
     error = mqtt_session_init(&c->session_, config, memory);
-    if (!error)
-        error = mqtt_engine_init(&c->engine_, &c->session_, config, memory);
-    if (!error)
-        error = check_connect(c, config->protocol);
+    if (error)
+        return error;
+    mqtt_engine_init(&c->engine_, &c->session_, config, memory);
+    error = check_connect(c, config->protocol);
     if (!error && config->fallback)
         error = check_connect(c, config->fallback);
     return error;
@@ -86,7 +88,7 @@ enum mqtt_error mqtt_client_init(struct mqtt_client *client, size_t size,
         mqtt_session_ends(config->protocol, &config->connect);
     client->session_held_ = session_start(config) == MQTT_SESSION_RESUME &&
                             !client->session_.given_up_;
-    client->drain_by_ = MQTT_NEVER;
+    client->next_ = client->drain_by_ = MQTT_NEVER;
     return MQTT_OK;
 }
 
@@ -94,7 +96,8 @@ void mqtt_client_destroy(struct mqtt_client *client)
 {
     if (client->destroyed_)
         *client->destroyed_ = true;
-    mqtt_subscriptions_release(client);
+    if (client->subscriber_)
+        client->subscriber_->release(client);
     client->session_.store_ = NULL; /* a commit may be open still */
     client->state_ = MQTT_CLIENT_STOPPED;
     client->lost_ = false;
@@ -119,7 +122,7 @@ void mqtt_client_set_driver(struct mqtt_client *client, void *driver,
 
 static void set_time(struct mqtt_client *c, mqtt_time now)
 {
-    c->now_ = c->engine_.now_ = c->session_.now_ = now;
+    c->engine_.now_ = c->session_.now_ = now;
     mqtt_store_time(&c->session_);
 }
 
@@ -134,8 +137,8 @@ void mqtt_client_ask_time(struct mqtt_client *c)
 void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
                        enum mqtt_error why)
 {
-    struct mqtt_log log = {c->now_, (enum mqtt_client_state)c->state_, state,
-                           why};
+    struct mqtt_log log = {c->engine_.now_, (enum mqtt_client_state)c->state_,
+                           state, why};
 
     c->state_ = (uint8_t)state;
     if (c->config_->log)
@@ -145,6 +148,7 @@ void mqtt_client_enter(struct mqtt_client *c, enum mqtt_client_state state,
 void mqtt_client_give_up(struct mqtt_client *c, enum mqtt_error why)
 {
     c->why_ = (int8_t)why;
+    c->next_ = MQTT_NEVER;
     mqtt_client_enter(c, MQTT_CLIENT_AWAIT_CLOSE, why);
 }
 
@@ -185,39 +189,45 @@ void mqtt_client_start_opening(struct mqtt_client *c)
         attempt_failed(c, error);
         return;
     }
-    c->next_ =
-        c->now_ + mqtt_setting(c->config_->open_timeout_ms, OPEN_TIMEOUT_MS);
+    c->next_ = c->engine_.now_ +
+               mqtt_setting(c->config_->open_timeout_ms, OPEN_TIMEOUT_MS);
     mqtt_client_enter(c, MQTT_CLIENT_AWAIT_OPEN, MQTT_OK);
 }
 
 /* Whether this connection asks for a clean start. How long the session lasts
  * is what was configured all the same. */
-static void set_start(const struct mqtt_client *c,
-                      struct mqtt_connect_options *options)
+static void set_start(struct mqtt_client *c)
 {
+    struct mqtt_connect_options *options = &c->options_;
+
     options->session_expiry_s = mqtt_session_expiry_wanted(options);
     if (!options->session_expiry_s)
         options->session_expiry_s = MQTT_SESSION_EXPIRY_AT_ONCE;
     if (c->resuming_)
         options->clean_start = false;
-    options->clean_start = options->clean_start || c->wiping_;
+    if (c->wiping_)
+        options->clean_start = true;
 }
 
 void mqtt_client_opened(struct mqtt_client *client)
 {
-    struct mqtt_connect_options options = client->options_;
+    const struct mqtt_store *store = client->session_.store_;
     enum mqtt_error error;
 
     if (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_OPEN))
         return;
-    set_start(client, &options);
+    set_start(client);
     client->greeted_ = true;
-    mqtt_client_reopen_store(client);
-    error = mqtt_engine_open(&client->engine_, &options, client->session_held_);
-    if (error)
+    if (store)
+        store->seam->reopen(client);
+    error = mqtt_engine_open(&client->engine_, &client->options_,
+                             client->session_held_);
+    if (error) {
         mqtt_client_give_up(client, error);
-    else
-        mqtt_client_enter(client, MQTT_CLIENT_AWAIT_CONNACK, MQTT_OK);
+        return;
+    }
+    client->next_ = MQTT_NEVER;
+    mqtt_client_enter(client, MQTT_CLIENT_AWAIT_CONNACK, MQTT_OK);
 }
 
 static bool running(const struct mqtt_client *c)
@@ -254,8 +264,8 @@ void mqtt_client_closed(struct mqtt_client *client, enum mqtt_error why,
 /* DISCONNECT has so long to leave, and then the server to end. */
 static void set_end_timeout(struct mqtt_client *c)
 {
-    c->next_ =
-        c->now_ + mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
+    c->next_ = c->engine_.now_ +
+               mqtt_setting(c->config_->end_timeout_ms, END_TIMEOUT_MS);
 }
 
 /* DISCONNECT with an error is to leave [5.0, section 4.13]. */
@@ -293,7 +303,8 @@ static void cut_session(struct mqtt_client *c)
     bool ended = c->established_ && c->engine_.session_ends_;
 
     mqtt_session_cut(&c->session_, c->config_->keep_qos0);
-    mqtt_subscriptions_cut(c);
+    if (c->subscriber_)
+        c->subscriber_->cut(c);
     if (ended) {
         c->session_.given_up_ = !c->engine_.protocol_->clean_ends_session;
         mqtt_session_renew(&c->session_, c->config_);
@@ -327,18 +338,19 @@ static bool next_server_due(const struct mqtt_client *c)
 /* The moment of the next try, MQTT_NEVER: none. */
 static mqtt_time next_try(struct mqtt_client *c)
 {
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
     mqtt_time delay;
 
     if (!c->wanted_ && !c->draining_)
         return MQTT_NEVER;
     if (c->why_ == MQTT_OK) /* ended, and wanted again meanwhile */
-        return c->now_;
-    if (mqtt_client_fall_back(c))
-        return c->now_;
+        return c->engine_.now_;
+    if (five && five->fall_back(c))
+        return c->engine_.now_;
     delay = mqtt_governor_delay(c, c->established_);
     if (next_server_due(c) && ++c->server_index_ >= c->config_->server_count)
         c->server_index_ = 0;
-    return delay == MQTT_NEVER ? MQTT_NEVER : c->now_ + delay;
+    return delay == MQTT_NEVER ? MQTT_NEVER : c->engine_.now_ + delay;
 }
 
 static void retry_or_stop(struct mqtt_client *c, mqtt_time at)
@@ -383,7 +395,7 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
         !c->options_.clean_start)
         c->wiping_ = true; /* [5.0 MQTT-3.2.2-4] */
     if (wiped(c)) {
-        retry_or_stop(c, c->now_);
+        retry_or_stop(c, c->engine_.now_);
         return false;
     }
     count_loss(c);
@@ -437,32 +449,19 @@ void mqtt_client_drain(struct mqtt_client *c)
 
 /* -- time ---------------------------------------------------------------------- */
 
-/* Why there was a DISCONNECT. */
-static enum mqtt_error end_error(const struct mqtt_client *c)
-{
-    return c->failing_ ? (enum mqtt_error)c->engine_.error_ : MQTT_OK;
-}
-
 static void next_passed(struct mqtt_client *c)
 {
-    switch ((enum mqtt_client_state)c->state_) {
-    case MQTT_CLIENT_AWAIT_RETRY:
+    enum mqtt_error why = MQTT_OK;
+
+    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_RETRY)) {
         mqtt_client_start_opening(c);
-        break;
-    case MQTT_CLIENT_AWAIT_OPEN:
-        mqtt_client_give_up(c, MQTT_ERR_OPEN_TIMEOUT);
-        break;
-    case MQTT_CLIENT_AWAIT_CONNACK:
-    case MQTT_CLIENT_CONNECTED:
-        if (!c->ending_ && !c->failing_)
-            break;
-        /* fall through */
-    case MQTT_CLIENT_AWAIT_END:
-        mqtt_client_give_up(c, end_error(c));
-        break;
-    default:
-        break;
+        return;
     }
+    if (mqtt_client_is(c, MQTT_CLIENT_AWAIT_OPEN))
+        why = MQTT_ERR_OPEN_TIMEOUT;
+    else if (c->failing_) /* why there was a DISCONNECT */
+        why = (enum mqtt_error)c->engine_.error_;
+    mqtt_client_give_up(c, why);
 }
 
 /* When the next message that nobody has sent expires. */
@@ -494,13 +493,9 @@ mqtt_time mqtt_client_deadline(const struct mqtt_client *c)
 {
     mqtt_time at = expiry(c);
 
-    if (mqtt_client_is(c, MQTT_CLIENT_STOPPED) || c->lost_)
+    if (c->lost_)
         return at;
-    if (c->draining_)
-        at = mqtt_earlier(at, c->drain_by_);
-    if (!mqtt_client_is(c, MQTT_CLIENT_AWAIT_CLOSE) &&
-        (!running(c) || c->ending_ || c->failing_))
-        at = mqtt_earlier(at, c->next_);
+    at = mqtt_earlier(at, mqtt_earlier(c->drain_by_, c->next_));
     return running(c) ? mqtt_earlier(at, mqtt_engine_deadline(&c->engine_))
                       : at;
 }

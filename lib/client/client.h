@@ -9,6 +9,7 @@
 #define MQTT_CLIENT_CLIENT_H
 
 #include "engine/engine.h"
+#include "wire/topic.h"
 
 /* A setting, or its default where it is zero. */
 static inline uint32_t mqtt_setting(uint32_t value, uint32_t otherwise)
@@ -46,14 +47,6 @@ void mqtt_client_follow_engine(struct mqtt_client *c);
 /* The connection is over and all it brought was pulled: what now? False: no
  * event is to be made of it. */
 bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event);
-/* With a store: its events, the commit at the end of a turn, and before a new
- * connection what the last one could not write. */
-bool mqtt_client_next_of_store(struct mqtt_client *c, struct mqtt_event *event);
-bool mqtt_client_next_stored(struct mqtt_client *c, struct mqtt_event *event);
-void mqtt_client_reopen_store(struct mqtt_client *c);
-/* The server may not speak this version: true: the other one is to be tried, at
- * once. */
-bool mqtt_client_fall_back(struct mqtt_client *c);
 /* DISCONNECT leaves, if nothing is to be waited for any more. */
 void mqtt_client_drain(struct mqtt_client *c);
 /* Have DISCONNECT leave, and give the server a time to end. */
@@ -66,8 +59,7 @@ mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established);
 
 /* Publish a message whose payload may come from a source. */
 enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
-                                          const struct mqtt_message *message,
-                                          struct mqtt_source *source,
+                                          struct mqtt_draft *draft,
                                           uint16_t *packet_identifier);
 
 /* -- subscriptions -------------------------------------------------------------- */
@@ -88,24 +80,62 @@ static inline bool mqtt_subscription_live(const struct mqtt_subscription *s)
 {
     return s->state_ <= MQTT_SUBSCRIPTION_REFUSED && !s->leaving_;
 }
-/* Send the next SUBSCRIBE or UNSUBSCRIBE, if one is due and may be sent. */
-void mqtt_subscriptions_request(struct mqtt_client *c);
-/* The connection is gone: what was asked has no answer. */
-void mqtt_subscriptions_cut(struct mqtt_client *c);
-/* The server has lost the session, and all subscriptions with it. */
-void mqtt_subscriptions_renew(struct mqtt_client *c);
-/* SUBACK or UNSUBACK came, with these codes (in UNSUBACK of 3.1.1 none). */
-void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes);
-void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes);
-/* The next one to tell the application of: SUBSCRIBED, of which answers_left_
- * are due, or UNSUBSCRIBED. */
-void mqtt_subscriptions_next_answer(struct mqtt_client *c,
-                                    struct mqtt_event *event);
-bool mqtt_subscriptions_next_gone(struct mqtt_client *c,
-                                  struct mqtt_event *event);
-/* Whether every one is answered. */
-bool mqtt_subscriptions_idle(const struct mqtt_client *c);
-/* All are the caller's again. */
-void mqtt_subscriptions_release(struct mqtt_client *c);
+static inline bool mqtt_subscription_matches(const struct mqtt_subscription *s,
+                                             const struct mqtt_message *message)
+{
+    return mqtt_subscription_live(s) &&
+           mqtt_topic_pattern_matches(&s->pattern_, message->topic_name);
+}
+/* Whether the version takes it. */
+enum mqtt_error
+mqtt_subscription_allowed(const struct mqtt_client *c,
+                          const struct mqtt_protocol *protocol,
+                          const struct mqtt_subscription *subscription);
+/* Bytes of a request of this one alone; `identifiers`: the server takes
+ * Subscription Identifiers. */
+uint32_t mqtt_subscription_size(const struct mqtt_client *c,
+                                enum mqtt_packet_type type,
+                                const struct mqtt_subscription *subscription,
+                                bool identifiers);
+
+/* What mqtt_subscribe() brings with it: subscriber_ of a client that has
+ * subscribed, else NULL. */
+struct mqtt_subscriber {
+    mqtt_dispatch_function *dispatch;
+    /* Send the next SUBSCRIBE or UNSUBSCRIBE, if one is due and may be sent. */
+    void (*request_due)(struct mqtt_client *c);
+    /* The connection is gone: what was asked has no answer. */
+    void (*cut)(struct mqtt_client *c);
+    /* The server has lost the session, and all subscriptions with it. */
+    void (*renew)(struct mqtt_client *c);
+    /* SUBACK or UNSUBACK came, with these codes (in UNSUBACK of 3.1.1 none). */
+    void (*answered)(struct mqtt_client *c, struct mqtt_span codes);
+    void (*ended)(struct mqtt_client *c, struct mqtt_span codes);
+    /* The next one to tell the application of: SUBSCRIBED, of which
+     * answers_left_ are due, or UNSUBSCRIBED, if gone_due_. */
+    void (*next_answer)(struct mqtt_client *c, struct mqtt_event *event);
+    bool (*next_gone)(struct mqtt_client *c, struct mqtt_event *event);
+    /* All are the caller's again. */
+    void (*release)(struct mqtt_client *c);
+};
+
+static inline void mqtt_subscriptions_renew(struct mqtt_client *c)
+{
+    if (c->subscriber_)
+        c->subscriber_->renew(c);
+}
+
+static inline bool mqtt_subscriptions_next_gone(struct mqtt_client *c,
+                                                struct mqtt_event *event)
+{
+    return c->gone_due_ && c->subscriber_->next_gone(c, event);
+}
+
+/* Whether every one is answered. While a request is open, or answers are left,
+ * subscriptions_due_ stays. */
+static inline bool mqtt_subscriptions_idle(const struct mqtt_client *c)
+{
+    return !c->subscriptions_due_ && !c->gone_due_;
+}
 
 #endif

@@ -1,37 +1,13 @@
 /*
  * Callbacks, made of pulled events.
  */
-#include "client/client.h"
+#include "client/client_5_0.h"
 #include "wire/topic.h"
-
-static bool matches(const struct mqtt_subscription *s,
-                    const struct mqtt_message *message)
-{
-    return mqtt_subscription_live(s) &&
-           mqtt_topic_pattern_matches(&s->pattern_, message->topic_name);
-}
 
 static bool wants(const struct mqtt_subscription *s,
                   const struct mqtt_message *message)
 {
-    return s->on_message && matches(s, message);
-}
-
-/* Whether the message names Subscription Identifiers of ours, and is for the
- * subscriptions that have them only. Some may be of another process. */
-static bool names_ours(const struct mqtt_client *c,
-                       const struct mqtt_message *message)
-{
-    const struct mqtt_protocol *protocol = c->engine_.protocol_;
-    const struct mqtt_subscription *s;
-
-    if (!message->properties.size || !protocol->named(message, 0))
-        return false;
-    for (s = c->subscriptions_; s; s = s->next_)
-        if (s->identifier && matches(s, message) &&
-            protocol->named(message, s->identifier))
-            return true;
-    return false;
+    return s->on_message && mqtt_subscription_matches(s, message);
 }
 
 /* Whether it is for this one, by its topic name, and by name if it names
@@ -40,17 +16,20 @@ static bool is_for(const struct mqtt_client *c,
                    const struct mqtt_subscription *s,
                    const struct mqtt_message *message, bool named)
 {
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
+
     if (!wants(s, message))
         return false;
-    return !named || (s->identifier &&
-                      c->engine_.protocol_->named(message, s->identifier));
+    return !named || five->names(s, message);
 }
 
 bool mqtt_dispatch_linear(struct mqtt_client *client,
                           const struct mqtt_message *message)
 {
+    const struct mqtt_client_5_0 *five = mqtt_client_five(client);
     struct mqtt_subscription *s = client->subscriptions_;
-    bool named = names_ours(client, message);
+    /* Only what came in 5.0 has properties. */
+    bool named = message->properties.size && five->names_ours(client, message);
     /* A callback may subscribe: what it adds is for later messages. */
     struct mqtt_subscription *last = client->last_subscription_;
     bool *outer = client->destroyed_; /* NULL: called by who pulls */
@@ -73,10 +52,11 @@ bool mqtt_dispatch_linear(struct mqtt_client *client,
 static void call_message(struct mqtt_client *c,
                          const struct mqtt_message *message)
 {
-    mqtt_dispatch_function *dispatch =
-        c->config_->dispatch ? c->config_->dispatch : mqtt_dispatch_linear;
+    mqtt_dispatch_function *dispatch = c->config_->dispatch;
 
-    if (!dispatch(c, message) && c->config_->on_message)
+    if (!dispatch && c->subscriber_)
+        dispatch = c->subscriber_->dispatch;
+    if (!(dispatch && dispatch(c, message)) && c->config_->on_message)
         c->config_->on_message(c, message, c->config_->context);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Which version is spoken, until a good CONNACK has settled it.
  */
-#include "client/client.h"
+#include "client/client_5_0.h"
 
 /* A server that does not speak 5.0 refuses it in its own words, or in those of
  * 5.0, or closes without a word. */

@@ -8,27 +8,29 @@
 #define RETRY_CAP_MS 60000
 #define HEALTHY_AFTER_MS 30000
 
+/* They may be renewed: identifier, user name or password, authorisation; or
+ * the server wants to be left alone. */
+static const uint8_t slow[] = {2,
+                               4,
+                               5,
+                               MQTT_REASON_CLIENT_IDENTIFIER_NOT_VALID,
+                               MQTT_REASON_BAD_USER_NAME_OR_PASSWORD,
+                               MQTT_REASON_NOT_AUTHORIZED,
+                               MQTT_REASON_BANNED,
+                               MQTT_REASON_BAD_AUTHENTICATION_METHOD,
+                               MQTT_REASON_QUOTA_EXCEEDED,
+                               MQTT_REASON_CONNECTION_RATE_EXCEEDED};
+
 static enum mqtt_pace pace_of(uint8_t reason_code)
 {
-    switch (reason_code) {
-    case 1: /* protocol version */
-    case MQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION:
-    case MQTT_REASON_SESSION_TAKEN_OVER: /* two must not fight */
+    if (reason_code == 1 || /* protocol version */
+        reason_code == MQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION ||
+        reason_code == MQTT_REASON_SESSION_TAKEN_OVER) /* two must not fight */
         return MQTT_PACE_STOP;
-    case 2: /* client identifier */
-    case 4: /* user name or password */
-    case 5: /* not authorised */
-    case MQTT_REASON_CLIENT_IDENTIFIER_NOT_VALID:
-    case MQTT_REASON_BAD_USER_NAME_OR_PASSWORD:
-    case MQTT_REASON_NOT_AUTHORIZED:
-    case MQTT_REASON_BANNED:
-    case MQTT_REASON_BAD_AUTHENTICATION_METHOD:
-    case MQTT_REASON_QUOTA_EXCEEDED:
-    case MQTT_REASON_CONNECTION_RATE_EXCEEDED:
-        return MQTT_PACE_SLOW;
-    default:
-        return MQTT_PACE_NORMAL;
-    }
+    for (size_t i = 0; i < sizeof slow; i++)
+        if (slow[i] == reason_code)
+            return MQTT_PACE_SLOW;
+    return MQTT_PACE_NORMAL;
 }
 
 enum mqtt_pace mqtt_pace_default(void *context, enum mqtt_error error,
@@ -61,13 +63,25 @@ static uint32_t ceiling(const struct mqtt_client *c)
     return ms < cap ? ms : cap;
 }
 
+/* The upper half of a * b, in parts of 16 bits: a product of 64 bits is a call
+ * on small machines. */
+static uint32_t upper_product(uint32_t a, uint32_t b)
+{
+    uint32_t a_high = a >> 16, a_low = a & 0xffff;
+    uint32_t b_high = b >> 16, b_low = b & 0xffff;
+    uint32_t middle = a_high * b_low + (a_low * b_low >> 16);
+
+    return a_high * b_high + (middle >> 16) +
+           ((a_low * b_high + (middle & 0xffff)) >> 16);
+}
+
 /* 0 to `ms`, each as likely; by multiplication, since small machines have no
  * division. */
 static uint32_t random_up_to(const struct mqtt_client *c, uint32_t ms)
 {
     uint32_t random = c->config_->random(c->config_->random_context);
 
-    return (uint32_t)(((uint64_t)random * ((uint64_t)ms + 1)) >> 32);
+    return ms == UINT32_MAX ? random : upper_product(random, ms + 1);
 }
 
 /* Only a connection that worked makes up for the failures before it: a server
@@ -78,7 +92,7 @@ static bool was_healthy(const struct mqtt_client *c, bool established)
         mqtt_setting(c->config_->healthy_after_ms, HEALTHY_AFTER_MS);
 
     return established &&
-           (c->engine_.healthy_ || c->now_ - c->connected_at_ >= after);
+           (c->engine_.healthy_ || c->engine_.now_ - c->connected_at_ >= after);
 }
 
 mqtt_time mqtt_governor_delay(struct mqtt_client *c, bool established)

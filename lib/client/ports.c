@@ -87,8 +87,8 @@ const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size)
     if (client->lost_ || (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_CONNACK) &&
                           !mqtt_client_is(client, MQTT_CLIENT_CONNECTED)))
         return NULL;
-    if (client->subscriptions_due_) {
-        mqtt_subscriptions_request(client);
+    if (client->subscriptions_due_ && client->subscriber_) {
+        client->subscriber_->request_due(client);
         mqtt_client_drain(client); /* perhaps nothing was due any more */
     }
     bytes = mqtt_engine_output_buf(&client->engine_, size);

@@ -1,10 +1,7 @@
 /*
- * Publishing, as far as it is not the session's: whether it is the moment, and
- * what 5.0 has beside topic name and payload.
+ * Publishing, as far as it is not the session's: whether it is the moment.
  */
-#include "client/client.h"
-#include "engine/compose.h"
-#include "session/seconds.h"
+#include "client/client_5_0.h"
 
 /* Whether it is the moment to publish at all. */
 static enum mqtt_error publish_allowed(const struct mqtt_client *c,
@@ -19,75 +16,29 @@ static enum mqtt_error publish_allowed(const struct mqtt_client *c,
 }
 
 /* The properties of a message that has some, which 3.1.1 has not. */
-static enum mqtt_error check_properties(const struct mqtt_client *c,
-                                        struct mqtt_message *message)
+static enum mqtt_error prepare(struct mqtt_client *c, struct mqtt_draft *draft)
 {
-    const struct mqtt_protocol *protocol = c->session_.protocol_;
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
 
-    if (!protocol->publish_check) {
-        if (!c->config_->drop_unsupported)
-            return MQTT_ERR_PROTOCOL_VERSION;
-        message->properties = (struct mqtt_span){NULL, 0};
-        return MQTT_OK;
-    }
-    return protocol->publish_check(message);
-}
-
-/* The moment at which it expires. A second that has begun counts as whole: it
- * is never too early. */
-static enum mqtt_error set_expiry(struct mqtt_client *c,
-                                  struct mqtt_draft *draft, uint32_t interval_s)
-{
-    if (draft->message->topic_name.size + MQTT_HEAD_OVERHEAD >
-        c->engine_.control_.size_)
-        return MQTT_ERR_TOO_LARGE;
-    mqtt_client_ask_time(c);
-    draft->expires = true;
-    if (interval_s > MQTT_SECONDS_MAX)
-        interval_s = MQTT_SECONDS_MAX;
-    draft->deadline_s = mqtt_seconds_up(c->session_.now_) + interval_s;
-    return MQTT_OK;
-}
-
-static enum mqtt_error prepare(struct mqtt_client *c,
-                               struct mqtt_message *message,
-                               struct mqtt_draft *draft)
-{
-    const struct mqtt_protocol *protocol = c->session_.protocol_;
-    enum mqtt_error error = check_properties(c, message);
-    uint32_t interval_s;
-
-    if (error || !message->properties.size)
-        return error;
-    if (c->config_->check_payload_format && !draft->source &&
-        protocol->malformed(message))
-        return MQTT_ERR_PAYLOAD_FORMAT;
-    if (protocol->expiry(message, &interval_s))
-        return set_expiry(c, draft, interval_s);
-    return MQTT_OK;
+    if (mqtt_protocol_is_5(c->session_.protocol_))
+        return five->prepare(c, draft);
+    return c->config_->drop_unsupported ? MQTT_OK : MQTT_ERR_PROTOCOL_VERSION;
 }
 
 enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
-                                          const struct mqtt_message *message,
-                                          struct mqtt_source *source,
+                                          struct mqtt_draft *draft,
                                           uint16_t *packet_identifier)
 {
-    struct mqtt_draft draft = {.message = message, .source = source};
-    struct mqtt_message prepared;
-    uint16_t identifier = 0;
-    enum mqtt_error error = publish_allowed(client, message->qos);
+    enum mqtt_error error = publish_allowed(client, draft->message->qos);
 
-    if (!error && message->properties.size) {
-        prepared = *message;
-        draft.message = &prepared;
-        error = prepare(client, &prepared, &draft);
-    }
+    if (!error && draft->message->properties.size)
+        error = prepare(client, draft);
     if (!error)
-        error = mqtt_session_publish(&client->session_, &draft, &identifier);
+        error = mqtt_session_publish(&client->session_, draft);
     if (error)
         return error;
     if (packet_identifier)
-        *packet_identifier = identifier;
+        *packet_identifier = draft->identifier;
     mqtt_client_notify(client);
     return MQTT_OK;
 }
@@ -96,9 +47,11 @@ enum mqtt_error mqtt_client_publish(struct mqtt_client *client,
                                     const struct mqtt_message *message,
                                     uint16_t *packet_identifier)
 {
+    struct mqtt_draft draft = {.message = message};
+
     if (!client || !message)
         return MQTT_ERR_ARGUMENT;
-    return mqtt_client_publish_draft(client, message, NULL, packet_identifier);
+    return mqtt_client_publish_draft(client, &draft, packet_identifier);
 }
 
 enum mqtt_error mqtt_publish(struct mqtt_client *client, const char *topic_name,

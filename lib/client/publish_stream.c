@@ -27,6 +27,8 @@ enum mqtt_error mqtt_publish_stream(struct mqtt_client *client,
                                     struct mqtt_source *source,
                                     uint16_t *packet_identifier)
 {
+    struct mqtt_draft draft = {.message = message, .source = source};
+
     if (!client || !message || !source || !source->read)
         return MQTT_ERR_ARGUMENT;
     if (message->qos == MQTT_QOS_0)
@@ -34,6 +36,5 @@ enum mqtt_error mqtt_publish_stream(struct mqtt_client *client,
     if (!head_fits(client, message))
         return MQTT_ERR_TOO_LARGE;
     client->session_.composer_ = &mqtt_composer;
-    return mqtt_client_publish_draft(client, message, source,
-                                     packet_identifier);
+    return mqtt_client_publish_draft(client, &draft, packet_identifier);
 }

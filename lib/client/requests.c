@@ -45,6 +45,30 @@ static enum mqtt_error check_end(struct mqtt_client *c,
     return error;
 }
 
+static enum mqtt_error disconnect(struct mqtt_client *c, uint32_t timeout_ms)
+{
+    mqtt_client_ask_time(c);
+    c->wanted_ = false;
+    c->draining_ = timeout_ms != 0;
+    c->drain_by_ = timeout_ms ? c->engine_.now_ + timeout_ms : MQTT_NEVER;
+    if (timeout_ms)
+        mqtt_client_drain(c);
+    else
+        mqtt_client_end_now(c);
+    mqtt_client_notify(c);
+    return MQTT_OK;
+}
+
+enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
+{
+    if (!client)
+        return MQTT_ERR_ARGUMENT;
+    if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
+        return MQTT_ERR_STATE;
+    memset(&client->end_, 0, sizeof client->end_);
+    return disconnect(client, timeout_ms);
+}
+
 enum mqtt_error
 mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
                      const struct mqtt_disconnect_options *options)
@@ -56,23 +80,5 @@ mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
     if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
         return MQTT_ERR_STATE;
     error = check_end(client, options);
-    if (error)
-        return error;
-    mqtt_client_ask_time(client);
-    client->wanted_ = false;
-    client->draining_ = timeout_ms != 0;
-    client->drain_by_ = timeout_ms ? client->now_ + timeout_ms : MQTT_NEVER;
-    if (timeout_ms)
-        mqtt_client_drain(client);
-    else
-        mqtt_client_end_now(client);
-    mqtt_client_notify(client);
-    return MQTT_OK;
-}
-
-enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
-{
-    static const struct mqtt_disconnect_options plain;
-
-    return mqtt_disconnect_with(client, timeout_ms, &plain);
+    return error ? error : disconnect(client, timeout_ms);
 }

@@ -23,13 +23,10 @@ static bool take_stored(struct mqtt_slot *slot)
     return !(flags & MQTT_SLOT_TOLD);
 }
 
-/* The next message that is durable now, and was not before. */
-bool mqtt_client_next_stored(struct mqtt_client *c, struct mqtt_event *event)
+static bool next_stored(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_session *s = &c->session_;
 
-    if (!s->stored_due_)
-        return false;
     for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
          i = s->slots_[i].next_) {
         struct mqtt_slot *slot = &s->slots_[i];
@@ -60,26 +57,41 @@ static bool failed(struct mqtt_client *c, struct mqtt_event *event)
     return true;
 }
 
-bool mqtt_client_next_of_store(struct mqtt_client *c, struct mqtt_event *event)
+/* Acknowledgements that waited for a commit may leave now. */
+static void settle_more(struct mqtt_client *c)
 {
-    struct mqtt_session *s = &c->session_;
-
-    s->store_->seam->commit(s, c);
-    if (s->released_done_ || s->unsettled_.used_)
-        c->engine_.settled_waits_ = true; /* some may leave now */
-    return failed(c, event) || mqtt_client_next_stored(c, event);
+    if (c->session_.released_done_ || c->session_.unsettled_.used_)
+        c->engine_.settled_waits_ = true;
 }
 
-void mqtt_client_reopen_store(struct mqtt_client *c)
+static bool next(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_session *s = &c->session_;
 
-    if (!s->store_)
-        return;
+    /* An end is told before its removal can become durable: no process that
+     * came after would know of it. */
+    if (mqtt_session_next_ended(s, event))
+        return true;
+    s->store_->seam->records->commit(s, c);
+    settle_more(c);
+    return failed(c, event) || (s->stored_due_ && next_stored(c, event));
+}
+
+static void reopen(struct mqtt_client *c)
+{
+    struct mqtt_session *s = &c->session_;
+
     if (s->store_error_) /* also while a commit is open: it is of the next one */
-        s->store_->seam->rewrite(s);
+        s->store_->seam->records->rewrite(s);
     c->store_told_ = false;
 }
+
+const struct mqtt_store_seam mqtt_store_seam = {
+    .records = &mqtt_store_records,
+    .next = next,
+    .next_stored = next_stored,
+    .reopen = reopen,
+};
 
 void mqtt_client_committed(struct mqtt_client *client, enum mqtt_error error)
 {
@@ -87,7 +99,7 @@ void mqtt_client_committed(struct mqtt_client *client, enum mqtt_error error)
 
     if (!s->store_)
         return;
-    s->store_->seam->committed(s, error);
-    client->engine_.settled_waits_ = true; /* some may leave now */
+    s->store_->seam->records->committed(s, error);
+    settle_more(client);
     mqtt_client_notify(client);
 }

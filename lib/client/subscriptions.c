@@ -4,7 +4,7 @@
  * topic filters as fit, UNSUBSCRIBE first, so that a topic filter that was
  * given up and taken again ends up taken.
  */
-#include "client/client.h"
+#include "client/client_5_0.h"
 #include "wire/topic.h"
 
 /* What is promised: a topic filter of so many bytes less than control memory
@@ -40,12 +40,10 @@ static void append(struct mqtt_client *c,
     c->last_subscription_ = subscription;
 }
 
-/* Bytes of a request of this one alone; `identifiers`: the server takes
- * Subscription Identifiers. */
-static uint32_t request_size(const struct mqtt_client *c,
-                             enum mqtt_packet_type type,
-                             const struct mqtt_subscription *subscription,
-                             bool identifiers)
+uint32_t mqtt_subscription_size(const struct mqtt_client *c,
+                                enum mqtt_packet_type type,
+                                const struct mqtt_subscription *subscription,
+                                bool identifiers)
 {
     return mqtt_request_size(c->session_.protocol_->request_head_size(
                                  type, subscription, identifiers) +
@@ -61,13 +59,14 @@ static bool fits(const struct mqtt_client *c,
 
     return subscription->topic_filter.size + REQUEST_OVERHEAD <= room &&
            subscription->properties.size <= room &&
-           request_size(c, MQTT_SUBSCRIBE, subscription, true) <= room;
+           mqtt_subscription_size(c, MQTT_SUBSCRIBE, subscription, true) <=
+               room;
 }
 
-/* Whether the version takes it. */
-static enum mqtt_error check(const struct mqtt_client *c,
-                             const struct mqtt_protocol *protocol,
-                             const struct mqtt_subscription *subscription)
+enum mqtt_error
+mqtt_subscription_allowed(const struct mqtt_client *c,
+                          const struct mqtt_protocol *protocol,
+                          const struct mqtt_subscription *subscription)
 {
     enum mqtt_error error;
 
@@ -79,71 +78,20 @@ static enum mqtt_error check(const struct mqtt_client *c,
                : error;
 }
 
-static bool has_wildcard(struct mqtt_span filter)
-{
-    const uint8_t *at = filter.data;
-
-    for (size_t i = 0; i < filter.size; i++)
-        if (at[i] == '+' || at[i] == '#')
-            return true;
-    return false;
-}
-
-/* Whether the server that is connected takes it [5.0, section 3.2.2.3]. */
-static enum mqtt_error check_limits(const struct mqtt_client *c,
-                                    const struct mqtt_subscription *s)
-{
-    const struct mqtt_limits *limits = &c->session_.limits_;
-    enum mqtt_error error = check(c, c->engine_.protocol_, s);
-
-    if (error)
-        return error;
-    if (!limits->shared_available && mqtt_topic_shared(s->topic_filter))
-        return MQTT_ERR_SHARED_UNAVAILABLE;
-    if (!limits->wildcard_available && has_wildcard(s->topic_filter))
-        return MQTT_ERR_WILDCARD_UNAVAILABLE;
-    if (request_size(c, MQTT_SUBSCRIBE, s,
-                     limits->subscription_identifiers_available) >
-        limits->maximum_packet_size)
-        return MQTT_ERR_MAXIMUM_PACKET_SIZE;
-    return MQTT_OK;
-}
-
 static enum mqtt_error check_new(const struct mqtt_client *c,
                                  const struct mqtt_subscription *subscription)
 {
-    enum mqtt_error error = check(c, c->session_.protocol_, subscription);
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
+    enum mqtt_error error =
+        mqtt_subscription_allowed(c, c->session_.protocol_, subscription);
 
     if (error)
         return error;
     if (!fits(c, subscription))
         return MQTT_ERR_TOO_LARGE;
-    return mqtt_client_is(c, MQTT_CLIENT_CONNECTED)
-               ? check_limits(c, subscription)
+    return five && mqtt_client_is(c, MQTT_CLIENT_CONNECTED)
+               ? five->check_limits(c, subscription)
                : MQTT_OK;
-}
-
-enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
-                               struct mqtt_subscription *subscription)
-{
-    enum mqtt_error error;
-
-    if (!client || !subscription)
-        return MQTT_ERR_ARGUMENT;
-    if (subscription->state_ != MQTT_SUBSCRIPTION_NONE)
-        return MQTT_ERR_STATE;
-    error = check_new(client, subscription);
-    if (error)
-        return error;
-    subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
-    subscription->leaving_ = subscription->answer_due_ = false;
-    subscription->renewed_ = subscription->unsuback_ = false;
-    subscription->error_ = MQTT_OK;
-    mqtt_topic_prepare(&subscription->pattern_, subscription->topic_filter);
-    append(client, subscription);
-    client->subscriptions_due_ = true;
-    mqtt_client_notify(client);
-    return MQTT_OK;
 }
 
 /* Whether another node holds the same topic filter: then the server is not to
@@ -236,51 +184,13 @@ static void request(struct mqtt_client *c, enum mqtt_packet_type type,
             from, to);
 }
 
-/* What this server does not take is answered without it. True: there are
- * answers now. */
-static bool refuse_forbidden(struct mqtt_client *c)
-{
-    struct mqtt_subscription *s = c->subscriptions_;
-
-    for (; s && c->answers_left_ < UINT16_MAX; s = s->next_) {
-        enum mqtt_error error;
-
-        if (s->state_ != MQTT_SUBSCRIPTION_WANTED)
-            continue;
-        error = check_limits(c, s);
-        if (!error)
-            continue;
-        s->state_ = MQTT_SUBSCRIPTION_REFUSED;
-        s->error_ = (int8_t)error;
-        s->code_ = 0;
-        s->answer_due_ = true;
-        c->answers_left_++;
-    }
-    c->answered_ = c->subscriptions_;
-    return c->answers_left_;
-}
-
-/* An UNSUBSCRIBE that is larger than the server takes cannot be sent, and
- * nothing is to wait for it. A version that cannot subscribe has nothing to
- * tell. */
-static void end_untold(struct mqtt_client *c)
-{
-    uint32_t limit = c->session_.limits_.maximum_packet_size;
-    bool asks = c->engine_.protocol_->subscription_check;
-
-    for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
-        if (s->state_ != MQTT_SUBSCRIPTION_LEAVING ||
-            (asks && request_size(c, MQTT_UNSUBSCRIBE, s, false) <= limit))
-            continue;
-        s->state_ = MQTT_SUBSCRIPTION_GONE;
-        s->error_ = asks ? MQTT_ERR_MAXIMUM_PACKET_SIZE : MQTT_OK;
-        c->gone_due_ = true;
-    }
-}
-
 static void request_wanted(struct mqtt_client *c)
 {
-    if (refuse_forbidden(c))
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
+
+    if (five)
+        five->refuse_forbidden(c);
+    if (c->answers_left_)
         return;
     if (first_in(c, MQTT_SUBSCRIPTION_WANTED))
         request(c, MQTT_SUBSCRIBE, MQTT_SUBSCRIPTION_WANTED,
@@ -289,12 +199,15 @@ static void request_wanted(struct mqtt_client *c)
         c->subscriptions_due_ = false;
 }
 
-void mqtt_subscriptions_request(struct mqtt_client *c)
+static void request_due(struct mqtt_client *c)
 {
+    const struct mqtt_client_5_0 *five = mqtt_client_five(c);
+
     if (!mqtt_client_is(c, MQTT_CLIENT_CONNECTED) || c->answers_left_ ||
         c->wiping_ || c->engine_.request_count_)
         return;
-    end_untold(c);
+    if (five)
+        five->end_untold(c);
     if (first_in(c, MQTT_SUBSCRIPTION_LEAVING))
         request(c, MQTT_UNSUBSCRIBE, MQTT_SUBSCRIPTION_LEAVING,
                 MQTT_SUBSCRIPTION_UNASKED);
@@ -302,16 +215,10 @@ void mqtt_subscriptions_request(struct mqtt_client *c)
         request_wanted(c);
 }
 
-/* While a request is open, or answers are left, subscriptions_due_ stays. */
-bool mqtt_subscriptions_idle(const struct mqtt_client *c)
-{
-    return !c->subscriptions_due_ && !c->gone_due_;
-}
-
 /* -- answers --------------------------------------------------------------------- */
 
 /* The codes are in the order of the topic filters [3.1.1 MQTT-3.9.3-1]. */
-void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes)
+static void answered(struct mqtt_client *c, struct mqtt_span codes)
 {
     const uint8_t *code = codes.data;
     struct mqtt_subscription *s = c->subscriptions_;
@@ -331,7 +238,7 @@ void mqtt_subscriptions_answered(struct mqtt_client *c, struct mqtt_span codes)
 }
 
 /* As above [5.0 MQTT-3.11.3-1]; in 3.1.1 there are none. */
-void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes)
+static void ended(struct mqtt_client *c, struct mqtt_span codes)
 {
     const uint8_t *code = codes.data;
 
@@ -345,8 +252,7 @@ void mqtt_subscriptions_ended(struct mqtt_client *c, struct mqtt_span codes)
     c->gone_due_ = true;
 }
 
-void mqtt_subscriptions_next_answer(struct mqtt_client *c,
-                                    struct mqtt_event *event)
+static void next_answer(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_subscription *s = c->answered_;
 
@@ -383,13 +289,10 @@ static void take_out(struct mqtt_client *c, struct mqtt_subscription *s,
     s->state_ = MQTT_SUBSCRIPTION_NONE;
 }
 
-bool mqtt_subscriptions_next_gone(struct mqtt_client *c,
-                                  struct mqtt_event *event)
+static bool next_gone(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_subscription *s, *previous = NULL;
 
-    if (!c->gone_due_)
-        return false;
     for (s = c->subscriptions_; s; previous = s, s = s->next_)
         if (s->state_ == MQTT_SUBSCRIPTION_GONE)
             break;
@@ -421,14 +324,14 @@ static void cut_one(struct mqtt_client *c, struct mqtt_subscription *s)
     }
 }
 
-void mqtt_subscriptions_cut(struct mqtt_client *c)
+static void cut(struct mqtt_client *c)
 {
     for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_)
         cut_one(c, s);
     c->subscriptions_due_ = c->subscriptions_ != NULL;
 }
 
-void mqtt_subscriptions_renew(struct mqtt_client *c)
+static void renew(struct mqtt_client *c)
 {
     for (struct mqtt_subscription *s = c->subscriptions_; s; s = s->next_) {
         if (s->state_ == MQTT_SUBSCRIPTION_LEAVING) {
@@ -444,7 +347,7 @@ void mqtt_subscriptions_renew(struct mqtt_client *c)
     c->subscriptions_due_ = c->subscriptions_ != NULL;
 }
 
-void mqtt_subscriptions_release(struct mqtt_client *c)
+static void release(struct mqtt_client *c)
 {
     while (c->subscriptions_) {
         struct mqtt_subscription *s = c->subscriptions_;
@@ -453,4 +356,42 @@ void mqtt_subscriptions_release(struct mqtt_client *c)
         s->next_ = NULL;
         s->state_ = MQTT_SUBSCRIPTION_NONE;
     }
+}
+
+/* -- the seam ---------------------------------------------------------------------- */
+
+static const struct mqtt_subscriber mqtt_subscriber = {
+    .dispatch = mqtt_dispatch_linear,
+    .request_due = request_due,
+    .cut = cut,
+    .renew = renew,
+    .answered = answered,
+    .ended = ended,
+    .next_answer = next_answer,
+    .next_gone = next_gone,
+    .release = release,
+};
+
+enum mqtt_error mqtt_subscribe(struct mqtt_client *client,
+                               struct mqtt_subscription *subscription)
+{
+    enum mqtt_error error;
+
+    if (!client || !subscription)
+        return MQTT_ERR_ARGUMENT;
+    if (subscription->state_ != MQTT_SUBSCRIPTION_NONE)
+        return MQTT_ERR_STATE;
+    error = check_new(client, subscription);
+    if (error)
+        return error;
+    subscription->state_ = MQTT_SUBSCRIPTION_WANTED;
+    subscription->leaving_ = subscription->answer_due_ = false;
+    subscription->renewed_ = subscription->unsuback_ = false;
+    subscription->error_ = MQTT_OK;
+    mqtt_topic_prepare(&subscription->pattern_, subscription->topic_filter);
+    append(client, subscription);
+    client->subscriber_ = &mqtt_subscriber;
+    client->subscriptions_due_ = true;
+    mqtt_client_notify(client);
+    return MQTT_OK;
 }

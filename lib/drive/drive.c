@@ -27,22 +27,18 @@ static mqtt_time clock_of(void *driver)
 {
     struct mqtt_drive *d = driver;
 
-    return d->reactor_ ? d->reactor_->ops->now(d->reactor_) : d->client_->now_;
+    return d->reactor_ ? d->reactor_->ops->now(d->reactor_)
+                       : d->client_->engine_.now_;
 }
 
 void mqtt_drive_init(struct mqtt_drive *drive, struct mqtt_client *client,
                      struct mqtt_transport *transport,
                      struct mqtt_reactor *reactor)
 {
+    memset(drive, 0, sizeof *drive);
     drive->client_ = client;
     drive->transport_ = transport;
-    drive->reactor_ = drive->home_ = NULL;
-    drive->unlooked_ = 0;
     drive->armed_ = MQTT_NEVER;
-    drive->link_ = LINK_CLOSED;
-    drive->turning_ = drive->finished_ = false;
-    drive->lent_ = NULL;
-    drive->lent_size_ = 0;
     mqtt_client_set_driver(client, drive, requested, clock_of);
     mqtt_drive_attach(drive, reactor);
 }
@@ -130,7 +126,8 @@ static void begin_link(struct mqtt_drive *d)
 
 static void advance_link(struct mqtt_drive *d)
 {
-    switch (d->transport_->ops->advance(d->transport_, d->client_->now_)) {
+    switch (
+        d->transport_->ops->advance(d->transport_, d->client_->engine_.now_)) {
     case MQTT_TRANSPORT_OPENING:
         break;
     case MQTT_TRANSPORT_OPEN:
@@ -146,7 +143,7 @@ static void open_link(struct mqtt_drive *d)
 {
     if (d->link_ == LINK_CLOSED) {
         d->transport_->ops->open(d->transport_, mqtt_client_server(d->client_),
-                                 d->client_->now_);
+                                 d->client_->engine_.now_);
         d->link_ = LINK_OPENING;
     }
     advance_link(d);
@@ -285,7 +282,7 @@ static void arm(struct mqtt_drive *d, bool again)
         if (mqtt_client_wants(d->client_) == MQTT_WANT_CLOSE)
             at = 0; /* that has just come up */
     }
-    if (at < d->armed_ || d->armed_ <= d->client_->now_) {
+    if (at < d->armed_ || d->armed_ <= d->client_->engine_.now_) {
         d->armed_ = at;
         d->reactor_->ops->wake_at(d->reactor_, at);
     }

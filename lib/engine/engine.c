@@ -4,43 +4,10 @@
 #include "session/slots.h"
 #include "wire/length.h"
 
-#define CONTROL_MIN 16
-#define INPUT_MIN 16
-#define SIZE_MAX_32 (1u << 30)
-
-static bool size_valid(const void *memory, size_t size, size_t least)
+void mqtt_engine_init(struct mqtt_engine *e, struct mqtt_session *session,
+                      const struct mqtt_config *config,
+                      const struct mqtt_memory *memory)
 {
-    return memory && size >= least && size <= SIZE_MAX_32;
-}
-
-static enum mqtt_error init_aliases(struct mqtt_engine *e,
-                                    const struct mqtt_memory *memory)
-{
-    if (memory->alias_topic_count > UINT16_MAX ||
-        memory->alias_name_count > UINT16_MAX ||
-        memory->alias_names_size > SIZE_MAX_32)
-        return MQTT_ERR_MEMORY;
-    if ((memory->alias_topic_count && !memory->alias_topics) ||
-        (memory->alias_names_size && !memory->alias_names))
-        return MQTT_ERR_MEMORY;
-    if (e->config_->no_topic_aliases)
-        return MQTT_OK;
-    e->aliases_.entries_ = memory->alias_topics;
-    e->aliases_.count_ = (uint16_t)memory->alias_topic_count;
-    e->alias_names_.bytes_ = memory->alias_names;
-    e->alias_names_.size_ = (uint32_t)memory->alias_names_size;
-    e->alias_names_.maximum_ = (uint16_t)memory->alias_name_count;
-    return MQTT_OK;
-}
-
-enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
-                                 struct mqtt_session *session,
-                                 const struct mqtt_config *config,
-                                 const struct mqtt_memory *memory)
-{
-    if (!size_valid(memory->control, memory->control_size, CONTROL_MIN) ||
-        !size_valid(memory->input, memory->input_size, INPUT_MIN))
-        return MQTT_ERR_MEMORY;
     memset(e, 0, sizeof *e);
     e->config_ = config;
     e->session_ = session;
@@ -51,9 +18,13 @@ enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
     e->input_.base_ = e->input_.own_;
     e->answer_by_ = e->packet_by_ = MQTT_NEVER;
     e->protocol_ = session->protocol_; /* a store may have another session */
-    if (config->settle && !memory->unsettled_count)
-        return MQTT_ERR_MEMORY;
-    return init_aliases(e, memory);
+    if (config->no_topic_aliases)
+        return;
+    e->aliases_.entries_ = memory->alias_topics;
+    e->aliases_.count_ = (uint16_t)memory->alias_topic_count;
+    e->alias_names_.bytes_ = memory->alias_names;
+    e->alias_names_.size_ = (uint32_t)memory->alias_names_size;
+    e->alias_names_.maximum_ = (uint16_t)memory->alias_name_count;
 }
 
 static void forget_connection(struct mqtt_engine *e)

@@ -13,6 +13,7 @@
 #define MQTT_ENGINE_ENGINE_H
 
 #include <mqttloop/client.h>
+#include "session/inbound.h"
 #include "session/session.h"
 #include "wire/protocol.h"
 
@@ -30,12 +31,10 @@ enum mqtt_engine_state {
  * codes, none in UNSUBACK of 3.1.1. */
 enum { MQTT_EVENT_SUBACK = 0x40, MQTT_EVENT_UNSUBACK };
 
-/* `memory` has been checked by mqtt_session_init(); MQTT_ERR_MEMORY: control
- * or input is too small. */
-enum mqtt_error mqtt_engine_init(struct mqtt_engine *e,
-                                 struct mqtt_session *session,
-                                 const struct mqtt_config *config,
-                                 const struct mqtt_memory *memory);
+/* `memory` has been checked by mqtt_session_init(). */
+void mqtt_engine_init(struct mqtt_engine *e, struct mqtt_session *session,
+                      const struct mqtt_config *config,
+                      const struct mqtt_memory *memory);
 
 /* What CONNECT says of the memory. */
 struct mqtt_announced
@@ -134,9 +133,10 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e,
 
 /* The borrowed message has been processed: acknowledge it. */
 bool mqtt_engine_acknowledge(struct mqtt_engine *e);
+extern const struct mqtt_inbound mqtt_inbound;
 static inline bool mqtt_engine_settle(struct mqtt_engine *e)
 {
-    return !e->delivered_ || mqtt_engine_acknowledge(e);
+    return !e->delivered_ || e->protocol_->inbound->acknowledge(e);
 }
 void mqtt_engine_deliver(struct mqtt_engine *e, unsigned qos,
                          uint16_t identifier, uint8_t code);

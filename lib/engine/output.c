@@ -102,7 +102,7 @@ void mqtt_engine_stage_pubrels(struct mqtt_engine *e)
 static void stage_what_is_due(struct mqtt_engine *e)
 {
     if (e->settled_waits_)
-        mqtt_engine_flush_settled(e);
+        e->protocol_->inbound->flush_settled(e);
     if (e->state_ == MQTT_ENGINE_OPEN)
         mqtt_engine_stage_pubrels(e);
     if (e->ping_due_ && stage_empty(e, MQTT_PINGREQ)) {

@@ -98,7 +98,7 @@ static bool room_for_one(struct mqtt_session *s)
     if (!mqtt_received_make_room(&s->received_, &gone))
         return false;
     if (gone && s->store_)
-        s->store_->seam->forget_received(s, gone);
+        s->store_->seam->records->forget_received(s, gone);
     return true;
 }
 
@@ -213,7 +213,7 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e, uint16_t identifier)
         if (e->cut_) /* no PUBCOMP leaves any more */
             s->released_count_ = s->released_done_ = s->released_committing_ =
                 0;
-        if (!s->store_->seam->remove_received(s, identifier)) {
+        if (!s->store_->seam->records->remove_received(s, identifier)) {
             e->unsettled_full_ = !s->released_done_; /* it is the store */
             return MQTT_LATER;
         }
@@ -254,7 +254,15 @@ enum mqtt_error mqtt_engine_settle_handle(struct mqtt_engine *e,
                                &put))
         return MQTT_ERR_HANDLE;
     if (put)
-        s->store_->seam->put_received(s, (uint16_t)handle);
+        s->store_->seam->records->put_received(s, (uint16_t)handle);
     mqtt_engine_flush_settled(e);
     return MQTT_OK;
 }
+
+const struct mqtt_inbound mqtt_inbound = {
+    .acknowledge = mqtt_engine_acknowledge,
+    .flush_settled = mqtt_engine_flush_settled,
+    .begin = mqtt_inbound_begin,
+    .cut = mqtt_inbound_cut,
+    .renew = mqtt_inbound_renew,
+};

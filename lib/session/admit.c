@@ -46,7 +46,7 @@ static void forbid(struct mqtt_session *s, const struct mqtt_image *image,
     if (slot && slot->flags_ & MQTT_SLOT_SENT)
         mqtt_session_give_up(s, slot);
     else if (!slot)
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
     mqtt_image_void(s, image, forbidden_state(error));
 }
 
@@ -91,7 +91,7 @@ void mqtt_session_end_expired(struct mqtt_session *s,
     unsigned qos = mqtt_publish_qos(image->first_byte);
 
     if (!qos)
-        MQTT_COUNT(s->statistics_, messages_expired);
+        MQTT_COUNT(s->config_->statistics, messages_expired);
     mqtt_image_void(s, image, MQTT_SLOT_EXPIRED);
     if (!s->connected_)
         return;
@@ -150,7 +150,10 @@ mqtt_time mqtt_session_expires_at(const struct mqtt_session *s)
 
     if (!left_s)
         return s->now_;
-    return s->now_ - begun_ms + (mqtt_time)left_s * 1000u;
+    /* By 1000, which as a product of 64 bits would be a call. */
+    return s->now_ - begun_ms +
+           (((mqtt_time)left_s << 10) - ((mqtt_time)left_s << 4) -
+            ((mqtt_time)left_s << 3));
 }
 
 /* -- another version -------------------------------------------------------------- */
@@ -228,7 +231,7 @@ static bool cannot_carry(struct mqtt_session *s, const struct mqtt_image *image,
     else if (drop_unsupported || !image->properties_size)
         return false;
     if (!image->identifier)
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
     mqtt_image_void(s, image, state);
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include <mqttloop/session.h>
 
+struct mqtt_draft;
 struct mqtt_engine;
 
 struct mqtt_composer {
@@ -21,6 +22,10 @@ struct mqtt_composer {
     void (*drained)(struct mqtt_engine *e);
     /* The connection is gone: what of it has left? */
     void (*cut)(struct mqtt_engine *e);
+    /* See mqtt_image_put_special() and mqtt_image_measure(). */
+    void (*put)(struct mqtt_session *s, const struct mqtt_draft *draft);
+    enum mqtt_error (*measure)(const struct mqtt_session *s,
+                               const struct mqtt_draft *draft, uint32_t *size);
     /* See session/admit.h. */
     void (*admit)(struct mqtt_session *s);
     void (*expire)(struct mqtt_session *s);

@@ -31,11 +31,11 @@ static enum mqtt_acknowledged end_exchange(struct mqtt_session *s,
     s->compaction_futile_ = false;
     mqtt_outbox_release(s);
     if (given_up)
-        MQTT_COUNT(s->statistics_, messages_lost);
+        MQTT_COUNT(s->config_->statistics, messages_lost);
     else if (code & 0x80 && list == &s->publishes_)
-        MQTT_COUNT(s->statistics_, messages_refused);
+        MQTT_COUNT(s->config_->statistics, messages_refused);
     else
-        MQTT_COUNT(s->statistics_, messages_acknowledged);
+        MQTT_COUNT(s->config_->statistics, messages_acknowledged);
     return given_up ? MQTT_ACK_END_UNKNOWN : MQTT_ACK_END;
 }
 
@@ -160,9 +160,9 @@ bool mqtt_session_next_ended(struct mqtt_session *s, struct mqtt_event *event)
     event->outcome = (enum mqtt_outcome)ends[slot->state_].outcome;
     event->error = (enum mqtt_error)ends[slot->state_].error;
     if (slot->state_ == MQTT_SLOT_EXPIRED)
-        MQTT_COUNT(s->statistics_, messages_expired);
+        MQTT_COUNT(s->config_->statistics, messages_expired);
     else
-        MQTT_COUNT(s->statistics_, messages_lost);
+        MQTT_COUNT(s->config_->statistics, messages_lost);
     mqtt_slot_free(s, &s->ended_, slot);
     return true;
 }

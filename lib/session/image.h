@@ -38,6 +38,25 @@ struct mqtt_image {
     struct mqtt_image_source source;
 };
 
+/* QoS and RETAIN of its first byte; its fixed header, with the length of what
+ * follows. */
+unsigned mqtt_image_flags(const struct mqtt_message *message);
+struct mqtt_header mqtt_image_header(unsigned kind,
+                                     const struct mqtt_message *message,
+                                     uint32_t length);
+/* Write one at the tail: as it goes over the wire; or with a source, or an
+ * expiry, which is counted. */
+void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft);
+void mqtt_image_put_special(struct mqtt_session *s,
+                            const struct mqtt_draft *draft);
+void mqtt_image_put_source(struct mqtt_session *s,
+                           const struct mqtt_draft *draft);
+/* Its size is that of the packet; with a source it is another. What the server
+ * that is connected does not take: an error of mqtt_limits_check(). */
+enum mqtt_error mqtt_image_measure(const struct mqtt_session *s,
+                                   const struct mqtt_draft *draft,
+                                   uint32_t *size);
+
 /* Which image begins at `start`. */
 static inline unsigned mqtt_image_kind(const struct mqtt_session *s,
                                        uint32_t start)

@@ -1,9 +1,9 @@
 /*
  * A message gets into the outbox: its image, its slot, its place in the order.
  */
+#include "session/composer.h"
 #include "session/image.h"
 #include "session/outbox.h"
-#include "session/seconds.h"
 #include "session/slots.h"
 #include "session/store.h"
 #include "wire/length.h"
@@ -16,7 +16,7 @@ static enum mqtt_error refuse_for_now(struct mqtt_session *s, uint32_t size,
     s->slot_wanted_ = qos && (!s->room_wanted_ || s->slot_wanted_);
     if (!s->room_wanted_ || size < s->room_wanted_)
         s->room_wanted_ = size;
-    MQTT_COUNT(s->statistics_, publishes_refused);
+    MQTT_COUNT(s->config_->statistics, publishes_refused);
     return MQTT_ERR_NO_ROOM;
 }
 
@@ -48,143 +48,97 @@ static void release_new(struct mqtt_session *s, uint32_t old_tail,
         s->ready_ = s->tail_;
 }
 
-static unsigned publish_flags(const struct mqtt_message *message)
+unsigned mqtt_image_flags(const struct mqtt_message *message)
 {
     return (unsigned)message->qos << 1 |
            (message->retain ? MQTT_FLAG_RETAIN : 0u);
 }
 
-static struct mqtt_header
-header(unsigned kind, const struct mqtt_message *message, uint32_t length)
+struct mqtt_header mqtt_image_header(unsigned kind,
+                                     const struct mqtt_message *message,
+                                     uint32_t length)
 {
     struct mqtt_header h = {{0}, 0};
 
-    h.bytes[0] = (uint8_t)(kind << 4 | publish_flags(message));
+    h.bytes[0] = (uint8_t)(kind << 4 | mqtt_image_flags(message));
     h.size = (uint8_t)(1 + mqtt_length_write(h.bytes + 1, length));
     return h;
 }
 
-static void put_packet(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                       const struct mqtt_draft *draft, uint16_t identifier,
-                       uint32_t head)
+void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft)
 {
     const struct mqtt_message *message = draft->message;
+    struct mqtt_ring_cursor cursor = {&s->ring_,
+                                      mqtt_ring_index(&s->ring_, s->tail_)};
     uint32_t size = (uint32_t)message->payload.size;
-    struct mqtt_header h = header(MQTT_IMAGE_PUBLISH, message, head + size);
+    struct mqtt_header h =
+        mqtt_image_header(MQTT_IMAGE_PUBLISH, message, draft->head + size);
 
-    s->protocol_->publish_head_put(cursor, &h, message, identifier,
+    s->protocol_->publish_head_put(&cursor, &h, message, draft->identifier,
                                    draft->deadline_s);
     if (size)
-        mqtt_ring_put(cursor, message->payload.data, size);
-}
-
-static void put_source(struct mqtt_session *s, struct mqtt_ring_cursor *cursor,
-                       const struct mqtt_draft *draft, uint16_t identifier,
-                       uint32_t head)
-{
-    struct mqtt_image_source source;
-    struct mqtt_header h = header(MQTT_IMAGE_SOURCE, draft->message,
-                                  (uint32_t)sizeof source + head);
-
-    memset(&source, 0, sizeof source);
-    source.source = draft->source;
-    source.size = (uint32_t)draft->message->payload.size;
-    mqtt_ring_put(cursor, h.bytes, h.size);
-    mqtt_ring_put(cursor, &source, sizeof source);
-    h.size = 0;
-    s->protocol_->publish_head_put(cursor, &h, draft->message, identifier,
-                                   draft->deadline_s);
-}
-
-/* The first of all to expire. */
-static void note_expiry(struct mqtt_session *s, uint32_t deadline_s)
-{
-    if (!s->expiring_ || mqtt_seconds_until(s->now_, deadline_s) <
-                             mqtt_seconds_until(s->now_, s->expiry_s_))
-        s->expiry_s_ = deadline_s;
-    s->expiring_ = true;
+        mqtt_ring_put(&cursor, message->payload.data, size);
 }
 
 static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
-                uint16_t identifier, uint32_t head, uint32_t size)
+                uint32_t size)
 {
     uint32_t start = s->tail_;
-    struct mqtt_ring_cursor cursor = {&s->ring_,
-                                      mqtt_ring_index(&s->ring_, start)};
 
-    if (draft->source)
-        put_source(s, &cursor, draft, identifier, head);
-    else
-        put_packet(s, &cursor, draft, identifier, head);
-    if (draft->expires)
-        note_expiry(s, draft->deadline_s);
     if (draft->source || draft->expires)
-        s->special_++;
+        s->composer_->put(s, draft);
+    else
+        mqtt_image_put(s, draft);
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
-    if (identifier)
+    if (draft->identifier)
         mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
     release_new(s, start, draft->message->qos);
-    MQTT_COUNT(s->statistics_, messages_published);
+    MQTT_COUNT(s->config_->statistics, messages_published);
 }
 
-static uint16_t new_slot(struct mqtt_session *s, const struct mqtt_draft *draft)
+static uint16_t new_slot(struct mqtt_session *s, enum mqtt_qos qos)
 {
     struct mqtt_slot *slot = mqtt_slot_take(s);
 
     slot->start_ = s->tail_;
     slot->state_ = MQTT_SLOT_PUBLISH;
-    slot->flags_ = draft->message->qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
-    if (draft->source)
-        slot->flags_ |= MQTT_SLOT_NO_RECORD;
+    slot->flags_ = qos == MQTT_QOS_2 ? MQTT_SLOT_QOS2 : 0;
     return slot->identifier_;
-}
-
-static uint32_t packet_size(uint32_t length)
-{
-    return 1 + mqtt_length_size(length) + length;
 }
 
 /* Bytes of the image, or why it cannot be published. */
 static enum mqtt_error measure(const struct mqtt_session *s,
-                               const struct mqtt_draft *draft, uint32_t head,
-                               uint32_t *size)
+                               const struct mqtt_draft *draft, uint32_t *size)
 {
-    uint32_t length = head + (uint32_t)draft->message->payload.size;
+    uint32_t length = draft->head + (uint32_t)draft->message->payload.size;
+    enum mqtt_error error = MQTT_OK;
 
     if (length > MQTT_LENGTH_MAX)
         return MQTT_ERR_TOO_LARGE;
-    *size = packet_size(length);
-    if (s->connected_ && mqtt_protocol_is_5(s->protocol_)) {
-        enum mqtt_error error = mqtt_limits_check(
-            &s->limits_, (uint8_t)publish_flags(draft->message), *size);
-
-        if (error)
-            return error;
-    }
-    if (draft->source)
-        *size = packet_size((uint32_t)sizeof(struct mqtt_image_source) + head);
-    return *size > s->ring_.size_ ? MQTT_ERR_TOO_LARGE : MQTT_OK;
+    *size = 1 + mqtt_length_size(length) + length;
+    if (s->composer_)
+        error = s->composer_->measure(s, draft, size);
+    return !error && *size > s->ring_.size_ ? MQTT_ERR_TOO_LARGE : error;
 }
 
 enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
-                                     const struct mqtt_draft *draft,
-                                     uint16_t *identifier)
+                                     struct mqtt_draft *draft)
 {
     enum mqtt_qos qos = draft->message->qos;
     enum mqtt_error error = check(s, draft);
-    uint32_t head, size;
+    uint32_t size;
 
     if (error)
         return error;
-    head = s->protocol_->publish_head_size(draft->message);
-    error = measure(s, draft, head, &size);
+    draft->head = s->protocol_->publish_head_size(draft->message);
+    error = measure(s, draft, &size);
     if (error)
         return error;
     if ((qos && s->slots_used_ == s->slot_limit_) ||
         !mqtt_outbox_reserve(s, size))
         return refuse_for_now(s, size, qos);
-    *identifier = qos ? new_slot(s, draft) : 0;
-    put(s, draft, *identifier, head, size);
+    draft->identifier = qos ? new_slot(s, qos) : 0;
+    put(s, draft, size);
     return MQTT_OK;
 }
 

@@ -151,7 +151,7 @@ static enum mqtt_error next(struct mqtt_session *s, struct mqtt_record *record,
 {
     uint64_t order = record->order;
     enum mqtt_error error =
-        s->store_->next(s->store_, s->store_key_, order, record, found);
+        s->store_->next(s->store_, mqtt_store_key(s), order, record, found);
 
     if (error || !*found)
         return error;
@@ -213,7 +213,7 @@ enum mqtt_error mqtt_store_restore(struct mqtt_session *s,
         return error;
     if (any)
         return restore_others(s);
-    s->store_->seam->put_session(s);
+    s->store_->seam->records->put_session(s);
     return MQTT_OK;
 }
 

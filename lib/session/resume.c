@@ -2,12 +2,11 @@
  * Between two connections: what was sent is to be sent again with DUP, or has
  * ended because the session is lost [3.1.1, section 4.4].
  */
+#include "session/inbound.h"
 #include "session/outbox.h"
-#include "session/received.h"
 #include "session/session.h"
 #include "session/slots.h"
 #include "session/store.h"
-#include "session/unsettled.h"
 #include "wire/ring.h"
 #include "session/composer.h"
 
@@ -68,16 +67,17 @@ static bool half_sent_qos0(struct mqtt_session *s)
 
 void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
     uint32_t pin;
 
     if (half_sent_qos0(s))
-        MQTT_COUNT(s->statistics_, qos0_dropped);
+        MQTT_COUNT(s->config_->statistics, qos0_dropped);
 
     mark_all_sent(s);
     pin = never_sent(s);
     if (!keep_qos0) {
-        if (s->statistics_)
-            s->statistics_->qos0_dropped += mqtt_outbox_count_qos0(s, pin);
+        MQTT_COUNT_MORE(s->config_->statistics, qos0_dropped,
+                        mqtt_outbox_count_qos0(s, pin));
         pin = s->tail_;
     }
     mqtt_outbox_rewind(s, pin);
@@ -88,9 +88,8 @@ void mqtt_session_cut(struct mqtt_session *s, bool keep_qos0)
     s->reserved_identifier_ = 0;
     s->connected_ = false;
     s->special_ = 0; /* counted anew when sending begins */
-    mqtt_unsettled_cut(&s->unsettled_);
-    /* Their PUBRELs come again. */
-    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
+    if (inbound)
+        inbound->cut(s);
 }
 
 static void end_all(struct mqtt_session *s, struct mqtt_slot_list *list,
@@ -122,11 +121,11 @@ static void publish_anew(struct mqtt_session *s)
 void mqtt_session_renew(struct mqtt_session *s,
                         const struct mqtt_config *config)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
     uint32_t pin = config->keep_qos0 ? never_sent(s) : s->tail_;
 
-    mqtt_received_clear(&s->received_);
-    mqtt_unsettled_clear(&s->unsettled_);
-    s->released_count_ = s->released_done_ = s->released_committing_ = 0;
+    if (inbound)
+        inbound->renew(s);
     end_all(s, &s->pubrels_, MQTT_SLOT_UNKNOWN);
     s->pubrel_due_ = MQTT_NO_SLOT;
     if (config->republish_lost)
@@ -144,7 +143,7 @@ static void count_resent(struct mqtt_session *s)
     for (uint16_t i = s->publishes_.first_; i != MQTT_NO_SLOT;
          i = s->slots_[i].next_)
         if (s->slots_[i].flags_ & MQTT_SLOT_SENT)
-            s->statistics_->messages_resent++;
+            MQTT_COUNT(s->config_->statistics, messages_resent);
 }
 
 static uint16_t count_pubrels(const struct mqtt_session *s)
@@ -165,9 +164,11 @@ static uint16_t smaller(uint16_t a, uint16_t b)
 /* What is configured, and what the server says [5.0 MQTT-3.3.4-7]. */
 static void set_maxima(struct mqtt_session *s)
 {
-    uint16_t all = s->configured_ ? s->configured_ : UINT16_MAX;
-    uint16_t qos2 = s->configured_qos2_ ? s->configured_qos2_
-                                        : s->protocol_->send_maximum_qos2;
+    uint16_t all =
+        s->config_->send_maximum ? s->config_->send_maximum : UINT16_MAX;
+    uint16_t qos2 = s->config_->send_maximum_qos2
+                        ? s->config_->send_maximum_qos2
+                        : s->protocol_->send_maximum_qos2;
 
     s->send_maximum_ = smaller(all, s->limits_.receive_maximum);
     s->send_maximum_qos2_ = qos2 ? qos2 : UINT16_MAX;
@@ -175,11 +176,13 @@ static void set_maxima(struct mqtt_session *s)
 
 void mqtt_session_begin(struct mqtt_session *s)
 {
+    const struct mqtt_inbound *inbound = s->protocol_->inbound;
+
     if (s->composer_)
         s->composer_->admit(s);
-    if (s->statistics_)
-        count_resent(s);
-    mqtt_received_begin(&s->received_);
+    count_resent(s);
+    if (inbound)
+        inbound->begin(s);
     set_maxima(s);
     mqtt_outbox_reset_quota(s, count_pubrels(s));
     s->connected_ = true;

@@ -4,31 +4,6 @@
 #include "session/session.h"
 #include "session/slots.h"
 #include "session/store.h"
-#include "session/unsettled.h"
-
-#define OUTBOX_MAX (1u << 30)
-#define SLOTS_MAX 32768u
-
-static bool memory_valid(const struct mqtt_memory *memory)
-{
-    size_t slots = memory->slot_count;
-
-    if (memory->outbox_size > OUTBOX_MAX ||
-        (memory->outbox_size && !memory->outbox))
-        return false;
-    if (slots > SLOTS_MAX || (slots & (slots - 1)) || (slots && !memory->slots))
-        return false;
-    if ((memory->identifier_size && !memory->identifier) ||
-        memory->released_count > 65535 ||
-        (memory->released_count && !memory->released))
-        return false;
-    if (memory->unsettled_count > 65535 ||
-        (memory->unsettled_count && !memory->unsettled))
-        return false;
-    return memory->received_count <= 65535 &&
-           (!memory->received_count || memory->received_list ||
-            memory->received_bits);
-}
 
 static void init_lists(struct mqtt_session *s)
 {
@@ -42,8 +17,8 @@ static void init_lists(struct mqtt_session *s)
 static void take_memory(struct mqtt_session *s,
                         const struct mqtt_memory *memory)
 {
-    mqtt_unsettled_init(&s->unsettled_, memory->unsettled,
-                        (uint16_t)memory->unsettled_count);
+    s->unsettled_.entries_ = memory->unsettled;
+    s->unsettled_.capacity_ = (uint16_t)memory->unsettled_count;
     s->ring_.bytes_ = memory->outbox;
     s->ring_.size_ = (uint32_t)memory->outbox_size;
     s->slots_ = memory->slots;
@@ -53,7 +28,7 @@ static void take_memory(struct mqtt_session *s,
     s->received_.list_ = memory->received_list;
     s->received_.capacity_ = (uint16_t)memory->received_count;
     s->identifier_ = memory->identifier;
-    s->identifier_room_ = memory->identifier_size;
+    s->identifier_room_ = (uint32_t)memory->identifier_size;
     s->released_ = memory->released;
     s->released_capacity_ = (uint16_t)memory->released_count;
 }
@@ -62,20 +37,13 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory)
 {
-    if (!memory_valid(memory))
-        return MQTT_ERR_MEMORY;
-    if (config->store && (!memory->released_count || !memory->unsettled_count))
-        return MQTT_ERR_MEMORY;
     memset(s, 0, sizeof *s);
     take_memory(s, memory);
     mqtt_limits_none(&s->limits_);
+    s->config_ = config;
     s->protocol_ = config->protocol;
     s->composer_ = config->protocol->composer;
-    s->configured_ = config->send_maximum;
-    s->configured_qos2_ = config->send_maximum_qos2;
-    s->statistics_ = config->statistics;
     s->store_ = config->store;
-    s->store_key_ = config->connect.client_identifier;
     init_lists(s);
-    return s->store_ ? s->store_->seam->restore(s, config) : MQTT_OK;
+    return s->store_ ? s->store_->seam->records->restore(s, config) : MQTT_OK;
 }

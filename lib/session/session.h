@@ -8,11 +8,20 @@
 #include <mqttloop/client.h>
 #include "wire/protocol.h"
 
-/* Add one to a counter, if somebody counts. */
-#define MQTT_COUNT(statistics, member)                                         \
-    ((statistics) ? (void)(statistics)->member++ : (void)0)
+/* Add to the counter at this place, if somebody counts: `statistics` may be
+ * NULL. */
+void mqtt_count(struct mqtt_statistics *statistics, size_t offset,
+                size_t count);
+#define MQTT_COUNT_MORE(statistics, member, count)                             \
+    mqtt_count(statistics, offsetof(struct mqtt_statistics, member), count)
+#define MQTT_COUNT(statistics, member) MQTT_COUNT_MORE(statistics, member, 1)
 
-/* MQTT_ERR_MEMORY: a size is against session.h. */
+/* Whether each part and its size are as session.h says, and what else the
+ * configuration needs is there. */
+bool mqtt_memory_valid(const struct mqtt_memory *memory,
+                       const struct mqtt_config *config);
+
+/* `memory` is. An error: of the store. */
 enum mqtt_error mqtt_session_init(struct mqtt_session *s,
                                   const struct mqtt_config *config,
                                   const struct mqtt_memory *memory);
@@ -21,15 +30,17 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
 struct mqtt_draft {
     const struct mqtt_message *message;
     struct mqtt_source *source; /* NULL: the payload is in the message */
-    bool expires;               /* the message has an expiry: */
-    uint32_t deadline_s;        /* the second at which it expires */
+    uint32_t deadline_s;        /* if it expires: the second at which it does */
+    bool expires;
+    /* Set by mqtt_session_publish(): */
+    uint16_t identifier; /* 0: QoS 0 */
+    uint32_t head;       /* bytes between fixed header and payload */
 };
 
 /* See mqtt_client_publish(); properties have been checked, and whether it may
  * be published now. */
 enum mqtt_error mqtt_session_publish(struct mqtt_session *s,
-                                     const struct mqtt_draft *draft,
-                                     uint16_t *identifier);
+                                     struct mqtt_draft *draft);
 
 /* What a server with these limits says to a PUBLISH of `size` bytes with this
  * first byte: MQTT_OK, MQTT_ERR_MAXIMUM_QOS, _RETAIN_UNAVAILABLE,

@@ -25,7 +25,7 @@ static void note(struct mqtt_session *s, enum mqtt_error error)
 static void put(struct mqtt_session *s, struct mqtt_record *record)
 {
     record->order = ++s->order_;
-    note(s, s->store_->put(s->store_, s->store_key_, record));
+    note(s, s->store_->put(s->store_, mqtt_store_key(s), record));
 }
 
 static void write_u32(uint8_t *out, uint32_t value)
@@ -88,8 +88,8 @@ static void remove_message(struct mqtt_session *s, struct mqtt_slot *slot)
 
     if (slot->flags_ & MQTT_SLOT_NO_RECORD)
         return;
-    note(s,
-         s->store_->remove(s->store_, s->store_key_, kind, slot->identifier_));
+    note(s, s->store_->remove(s->store_, mqtt_store_key(s), kind,
+                              slot->identifier_));
 }
 
 static void put_received(struct mqtt_session *s, uint16_t identifier)
@@ -103,8 +103,8 @@ static void put_received(struct mqtt_session *s, uint16_t identifier)
 /* Nothing waits for that. */
 static void forget_received(struct mqtt_session *s, uint16_t identifier)
 {
-    note(s, s->store_->remove(s->store_, s->store_key_, MQTT_RECORD_RECEIVED,
-                              identifier));
+    note(s, s->store_->remove(s->store_, mqtt_store_key(s),
+                              MQTT_RECORD_RECEIVED, identifier));
 }
 
 /* PUBREL came; PUBCOMP waits for the commit. */
@@ -191,7 +191,7 @@ static void commit(struct mqtt_session *s, struct mqtt_client *client)
     change_pubrels(s, MQTT_SLOT_UNSTORED, MQTT_SLOT_COMMITTING);
     mqtt_unsettled_commit(&s->unsettled_);
     s->released_committing_ = s->released_count_;
-    error = s->store_->commit(s->store_, s->store_key_, client, &done);
+    error = s->store_->commit(s->store_, mqtt_store_key(s), client, &done);
     if (error || done)
         committed(s, error);
 }
@@ -221,7 +221,7 @@ static void put_all_received(struct mqtt_session *s)
 static void rewrite(struct mqtt_session *s)
 {
     s->store_error_ = MQTT_OK;
-    note(s, s->store_->remove_all(s->store_, s->store_key_));
+    note(s, s->store_->remove_all(s->store_, mqtt_store_key(s)));
     s->unstored_ = MQTT_NO_SLOT;
     put_session(s);
     put_list(s, &s->pubrels_);
@@ -230,7 +230,7 @@ static void rewrite(struct mqtt_session *s)
     put_all_received(s);
 }
 
-const struct mqtt_store_seam mqtt_store_seam = {
+const struct mqtt_store_records mqtt_store_records = {
     .put_message = put_message,
     .remove_message = remove_message,
     .put_received = put_received,

@@ -10,78 +10,38 @@
 enum {
     QOS2 = 0x01,
     SETTLED = 0x02,
-    HERE = 0x04,       /* it came on this connection */
-    OLD = 0x08,        /* the counter has begun anew since it came */
-    UNSTORED = 0x10,   /* with a store: settled, and that is not committed */
-    COMMITTING = 0x20, /* that is being committed */
-
-    /* Notes on the list, kept by whichever entry is the first; in the others
-     * they mean nothing. */
-    NOTHING_LEAVES = 0x40, /* next() found none, and none has come of it */
-    SOME_OLD = 0x80,       /* there may be some that are OLD */
-    NOTES = NOTHING_LEAVES | SOME_OLD
+    UNSTORED = 0x04,  /* with a store: settled, and that is not committed */
+    COMMITTING = 0x08 /* that is being committed */
 };
-
-/* ---- the notes ----------------------------------------------------------- */
-
-static uint8_t notes(const struct mqtt_unsettled_list *list)
-{
-    return list->used_ ? list->entries_[0].state_ & NOTES : 0;
-}
-
-static void set_notes(const struct mqtt_unsettled_list *list, unsigned value)
-{
-    struct mqtt_unsettled *first = list->entries_;
-
-    if (list->used_)
-        first->state_ = (uint8_t)((first->state_ & ~(unsigned)NOTES) | value);
-}
 
 /* ---- places -------------------------------------------------------------- */
 
-/* How many came on this connection: they are the first ones. */
-static uint16_t count_here(const struct mqtt_unsettled_list *list)
+/* An entry that came on this connection, behind those that did; what stood at
+ * `from` is gone. */
+static void put_here(struct mqtt_unsettled_list *list, uint16_t from,
+                     struct mqtt_unsettled entry)
 {
-    unsigned low = 0, high = list->used_;
+    struct mqtt_unsettled *place = list->entries_ + list->here_;
 
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-
-        if (list->entries_[middle].state_ & HERE)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return (uint16_t)low;
-}
-
-/* Make way for an entry at `to`, from where what stood at `from` is gone. */
-static void put(struct mqtt_unsettled_list *list, uint16_t from, uint16_t to,
-                struct mqtt_unsettled entry)
-{
-    struct mqtt_unsettled *place = list->entries_ + to;
-    unsigned n = notes(list);
-
-    memmove(place + 1, place, (size_t)(from - to) * sizeof(*place));
+    memmove(place + 1, place, (size_t)(from - list->here_) * sizeof(*place));
     *place = entry;
-    if (from == list->used_)
-        list->used_++;
-    set_notes(list, n);
+    list->here_++;
 }
 
 static void take_out(struct mqtt_unsettled_list *list, uint16_t index)
 {
     struct mqtt_unsettled *place = list->entries_ + index;
-    unsigned n = notes(list);
 
     list->used_--;
+    if (index < list->here_)
+        list->here_--;
     memmove(place, place + 1, (size_t)(list->used_ - index) * sizeof(*place));
-    set_notes(list, n & SOME_OLD);
+    list->nothing_leaves_ = false;
 }
 
 /* Something has become possible if this one is the first of its QoS. The one
  * just before it mostly tells that it is not. */
-static void look_again(const struct mqtt_unsettled_list *list, uint16_t index)
+static void look_again(struct mqtt_unsettled_list *list, uint16_t index)
 {
     const struct mqtt_unsettled *e = list->entries_;
     unsigned qos = e[index].state_ & QOS2;
@@ -89,21 +49,20 @@ static void look_again(const struct mqtt_unsettled_list *list, uint16_t index)
     while (index)
         if ((e[--index].state_ & QOS2) == qos)
             return;
-    set_notes(list, notes(list) & SOME_OLD);
+    list->nothing_leaves_ = false;
 }
 
 /* ---- handles ------------------------------------------------------------- */
 
 /* Counts are given once until the counter begins anew, so only what was there
- * before that can have the same. */
+ * before that can have the same, and then a count above the counter. */
 static uint16_t next_count(struct mqtt_unsettled_list *list)
 {
-    if (++list->counter_)
-        return list->counter_;
-    for (uint16_t i = 0; i < list->used_; i++)
-        list->entries_[i].state_ |= OLD;
-    set_notes(list, notes(list) | SOME_OLD);
-    return ++list->counter_;
+    if (!++list->counter_) {
+        list->counter_ = 1;
+        list->some_old_ = true;
+    }
+    return list->counter_;
 }
 
 static bool is_taken(struct mqtt_unsettled_list *list, uint16_t identifier,
@@ -111,17 +70,14 @@ static bool is_taken(struct mqtt_unsettled_list *list, uint16_t identifier,
 {
     bool old = false;
 
-    if (!(notes(list) & SOME_OLD))
-        return false;
-    for (uint16_t i = 0; i < list->used_; i++) {
+    for (uint16_t i = 0; list->some_old_ && i < list->used_; i++) {
         const struct mqtt_unsettled *entry = &list->entries_[i];
 
         if (entry->identifier_ == identifier && entry->count_ == count)
             return true;
-        old = old || entry->state_ & OLD;
+        old = old || entry->count_ > count;
     }
-    if (!old)
-        set_notes(list, notes(list) & NOTHING_LEAVES);
+    list->some_old_ = old;
     return false;
 }
 
@@ -138,20 +94,18 @@ static uint16_t find_handle(const struct mqtt_unsettled_list *list,
                             uint32_t handle)
 {
     const struct mqtt_unsettled *e = list->entries_;
-    uint16_t guess, i;
+    uint16_t left = list->used_, i;
 
-    if (!list->used_)
+    if (!left)
         return 0;
-    guess = (uint16_t)((handle >> 16) - e[0].count_);
-    if (guess >= list->used_)
-        guess = (uint16_t)(list->used_ - 1);
-    for (i = guess; i && !has_handle(&e[i], handle);)
-        i--;
-    if (has_handle(&e[i], handle))
-        return i;
-    for (i = (uint16_t)(guess + 1); i < list->used_; i++)
+    i = (uint16_t)((handle >> 16) - e[0].count_);
+    if (i >= left)
+        i = (uint16_t)(left - 1);
+    for (; left; left--) {
         if (has_handle(&e[i], handle))
             return i;
+        i = (uint16_t)((i ? i : list->used_) - 1);
+    }
     return list->used_;
 }
 
@@ -166,10 +120,9 @@ static bool may_leave(unsigned state)
 void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
                          struct mqtt_unsettled *entries, uint16_t capacity)
 {
+    memset(list, 0, sizeof *list);
     list->entries_ = entries;
     list->capacity_ = capacity;
-    list->used_ = 0;
-    list->counter_ = 0;
 }
 
 /* One of QoS 2 that may come again and is settled, and so is needed least: if
@@ -177,7 +130,7 @@ void mqtt_unsettled_init(struct mqtt_unsettled_list *list,
  * used_: there is none. */
 static uint16_t find_spare(const struct mqtt_unsettled_list *list)
 {
-    uint16_t i = count_here(list);
+    uint16_t i = list->here_;
 
     while (i < list->used_ && !may_leave(list->entries_[i].state_))
         i++;
@@ -207,8 +160,8 @@ uint32_t mqtt_unsettled_add(struct mqtt_unsettled_list *list,
     do
         entry.count_ = next_count(list);
     while (is_taken(list, identifier, entry.count_));
-    entry.state_ = (uint8_t)(HERE | (qos2 ? QOS2 : 0));
-    put(list, list->used_, count_here(list), entry);
+    entry.state_ = qos2 ? QOS2 : 0;
+    put_here(list, list->used_++, entry);
     return (uint32_t)entry.count_ << 16 | identifier;
 }
 
@@ -233,7 +186,7 @@ bool mqtt_unsettled_settle(struct mqtt_unsettled_list *list, uint32_t handle,
     *put = stored && entry->state_ & QOS2 && !(code & 0x80);
     if (*put)
         entry->state_ |= UNSTORED;
-    if (entry->state_ & HERE)
+    if (i < list->here_)
         look_again(list, i);
     return true;
 }
@@ -251,27 +204,21 @@ static uint16_t find_qos2(const struct mqtt_unsettled_list *list,
 bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
                                uint16_t identifier)
 {
-    uint16_t here = count_here(list);
+    uint16_t here = list->here_;
     uint16_t i = find_qos2(list, identifier, here, list->used_);
-    struct mqtt_unsettled *place;
 
     if (i == list->used_)
         return find_qos2(list, identifier, 0, here) < here;
-    if (i != here)
-        put(list, i, here, list->entries_[i]);
-    place = &list->entries_[here];
-    place->state_ |= HERE;
-    if (place->state_ & SETTLED)
+    put_here(list, i, list->entries_[i]);
+    if (list->entries_[here].state_ & SETTLED)
         look_again(list, here);
     return true;
 }
 
 bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list)
 {
-    const struct mqtt_unsettled *e = list->entries_;
-
-    for (uint16_t i = 0; i < list->used_ && e[i].state_ & HERE; i++)
-        if (e[i].state_ & QOS2)
+    for (uint16_t i = 0; i < list->here_; i++)
+        if (list->entries_[i].state_ & QOS2)
             return true;
     return false;
 }
@@ -279,65 +226,52 @@ bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list)
 /* What has not come on this connection holds nothing up: acknowledgements are
  * in the order of the PUBLISH packets [5.0 MQTT-4.6.0-2, MQTT-4.6.0-3], and
  * its PUBLISH packet is yet to come, or never will. */
-bool mqtt_unsettled_next(const struct mqtt_unsettled_list *list,
+bool mqtt_unsettled_next(struct mqtt_unsettled_list *list,
                          struct mqtt_settled *settled)
 {
     const struct mqtt_unsettled *e = list->entries_;
     bool held_up[2] = {false, false};
 
-    if (notes(list) & NOTHING_LEAVES)
-        return false;
-    for (uint16_t i = 0; i < list->used_ && e[i].state_ & HERE; i++) {
+    for (uint16_t i = 0; !list->nothing_leaves_ && i < list->here_; i++) {
         bool qos2 = e[i].state_ & QOS2;
 
         if (may_leave(e[i].state_) && !held_up[qos2]) {
             *settled =
-                (struct mqtt_settled){e[i].identifier_, e[i].code_, qos2};
+                (struct mqtt_settled){e[i].identifier_, i, e[i].code_, qos2};
             return true;
         }
         held_up[qos2] = true;
         if (held_up[!qos2])
             break;
     }
-    set_notes(list, notes(list) | NOTHING_LEAVES);
+    list->nothing_leaves_ = true;
     return false;
 }
 
 void mqtt_unsettled_acknowledged(struct mqtt_unsettled_list *list,
                                  const struct mqtt_settled *settled)
 {
-    const unsigned wanted = HERE | SETTLED | (settled->qos2 ? QOS2 : 0u);
-
-    for (uint16_t i = 0; i < list->used_; i++) {
-        const struct mqtt_unsettled *entry = &list->entries_[i];
-
-        if (entry->identifier_ == settled->identifier &&
-            (entry->state_ & (HERE | SETTLED | QOS2)) == wanted) {
-            take_out(list, i);
-            return;
-        }
-    }
+    take_out(list, settled->index);
 }
 
 void mqtt_unsettled_cut(struct mqtt_unsettled_list *list)
 {
     struct mqtt_unsettled *e = list->entries_;
-    unsigned n = notes(list) & SOME_OLD;
     uint16_t kept = 0;
 
     for (uint16_t i = 0; i < list->used_; i++) {
         if (!(e[i].state_ & QOS2))
             continue;
-        e[kept] = e[i];
-        e[kept++].state_ &= (uint8_t)~HERE;
+        e[kept++] = e[i];
     }
     list->used_ = kept;
-    set_notes(list, n);
+    list->here_ = 0;
 }
 
 void mqtt_unsettled_clear(struct mqtt_unsettled_list *list)
 {
-    list->used_ = 0; /* the counter goes on: old handles stay of nothing */
+    /* The counter goes on: old handles stay of nothing. */
+    list->used_ = list->here_ = 0;
 }
 
 /* ---- the store ------------------------------------------------------------ */
@@ -349,7 +283,7 @@ static void change(struct mqtt_unsettled_list *list, unsigned from, unsigned to)
     for (uint16_t i = 0; i < list->used_; i++)
         if (e[i].state_ & from)
             e[i].state_ = (uint8_t)((e[i].state_ & ~from) | to);
-    set_notes(list, notes(list) & SOME_OLD);
+    list->nothing_leaves_ = false;
 }
 
 void mqtt_unsettled_commit(struct mqtt_unsettled_list *list)

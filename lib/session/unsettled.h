@@ -13,7 +13,7 @@
 
 /* An acknowledgement that may leave now. */
 struct mqtt_settled {
-    uint16_t identifier;
+    uint16_t identifier, index; /* in the list */
     uint8_t code;
     bool qos2; /* PUBREC, else PUBACK */
 };
@@ -59,8 +59,9 @@ bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list);
 
 /* The next acknowledgement that may leave: of the settled ones that came on
  * this connection, with none of the same QoS before it that is not settled.
- * It stays until mqtt_unsettled_acknowledged() takes it out of the list. */
-bool mqtt_unsettled_next(const struct mqtt_unsettled_list *list,
+ * It stays until mqtt_unsettled_acknowledged() takes it out of the list, before
+ * anything else changes there. */
+bool mqtt_unsettled_next(struct mqtt_unsettled_list *list,
                          struct mqtt_settled *settled);
 void mqtt_unsettled_acknowledged(struct mqtt_unsettled_list *list,
                                  const struct mqtt_settled *settled);

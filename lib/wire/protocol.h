@@ -9,6 +9,8 @@
 
 struct mqtt_engine;
 struct mqtt_composer;
+struct mqtt_client_5_0;
+struct mqtt_inbound;
 
 /* The packet could not be answered now, since control memory is full: it is
  * to be handled again when that has drained. */
@@ -23,6 +25,11 @@ typedef enum mqtt_error mqtt_receive_function(struct mqtt_engine *engine,
                                               struct mqtt_event *event);
 
 struct mqtt_protocol {
+    uint16_t send_maximum_qos2; /* unless configured; 0: any number */
+    uint8_t level;              /* 4 or 5, as in CONNECT */
+    uint8_t maximum_qos;
+    /* A clean start also ends the session with the connection. */
+    bool clean_ends_session;
     /* By packet type; NULL: no packet that a server may send. */
     mqtt_receive_function *receive[16];
     enum mqtt_error (*connect_check)(const struct mqtt_connect_options *);
@@ -33,12 +40,9 @@ struct mqtt_protocol {
                           const struct mqtt_announced *);
     /* What mqtt_message has in this version only; NULL: nothing. */
     enum mqtt_error (*publish_check)(const struct mqtt_message *);
-    /* Its Message Expiry Interval; false: it has none. Whether its payload is
-     * said to be UTF-8 and is not. Whether it names a Subscription Identifier,
-     * 0: any. All NULL without 5.0. */
-    bool (*expiry)(const struct mqtt_message *, uint32_t *interval_s);
-    bool (*malformed)(const struct mqtt_message *);
-    bool (*named)(const struct mqtt_message *, uint32_t identifier);
+    /* What a client does beside, if it can speak this version; NULL: nothing.
+     * See client/client_5_0.h. */
+    const struct mqtt_client_5_0 *client;
     /* What stands between fixed header and payload. */
     uint32_t (*publish_head_size)(const struct mqtt_message *);
     void (*publish_head_put)(struct mqtt_ring_cursor *,
@@ -67,26 +71,20 @@ struct mqtt_protocol {
      * change. */
     enum mqtt_error (*disconnect_check)(const struct mqtt_disconnect_options *,
                                         bool ended, bool *ends);
-    /* The client identifier that CONNACK assigns; false: none. */
-    bool (*assigned)(struct mqtt_span properties,
-                     struct mqtt_span *client_identifier);
     /* The reason code of DISCONNECT after an error; 0: none is sent. NULL:
      * never one. */
     uint8_t (*why)(enum mqtt_error);
     /* CONNECT is about to leave: what it says, for what will come. May be
      * NULL. */
     void (*expect)(struct mqtt_engine *, const struct mqtt_connect_options *);
+    /* For messages that come; NULL: none does. */
+    const struct mqtt_inbound *inbound;
     /* For images that do not lie in the outbox as they go over the wire; NULL:
      * there are none but by mqtt_publish_stream(). */
     const struct mqtt_composer *composer;
     /* What is done about messages larger than the input memory, unless the
      * configuration says otherwise; NULL: they end the connection. */
     const struct mqtt_large *large;
-    uint16_t send_maximum_qos2; /* unless configured; 0: any number */
-    uint8_t level;              /* 4 or 5, as in CONNECT */
-    uint8_t maximum_qos;
-    /* A clean start also ends the session with the connection. */
-    bool clean_ends_session;
 };
 
 /* Whether it has properties and reason codes. */

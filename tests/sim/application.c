@@ -341,7 +341,7 @@ static void connected(struct player *p, const struct mqtt_event *event)
     p->connected = true;
     p->gave_up = false;
     p->connected_link = p->wire.number;
-    p->connected_at = p->client.now_;
+    p->connected_at = p->client.engine_.now_;
     if (p->wire.link && p->wire.link->session &&
         p->wire.link->resumed != event->session_present)
         violation(p, "session present is not what the server said");

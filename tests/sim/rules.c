@@ -72,7 +72,7 @@ static void count_health(struct player *p)
 {
     uint32_t after = or_default(p->config.healthy_after_ms, 30000);
 
-    if (p->connected && p->client.now_ - p->connected_at >= after)
+    if (p->connected && p->client.engine_.now_ - p->connected_at >= after)
         p->tries_most = p->tries_least = 0;
     else if (p->answered_here || !p->connected)
         p->tries_least = p->connected || p->wipes ? 0 : p->tries_least;
@@ -83,7 +83,7 @@ void rules_disconnected(struct player *p, const struct mqtt_event *event)
     bool drew = p->drew;
     enum mqtt_pace pace = p->config.pace ? p->pace_said : pace_of(event);
     /* Counted from when it was told the time last, which nobody else knows. */
-    uint64_t delay = event->retry_at - p->client.now_;
+    uint64_t delay = event->retry_at - p->client.engine_.now_;
 
     p->drew = false;
     if (!drew) {
@@ -146,9 +146,9 @@ void rules_connack(struct player *p, const struct mqtt_event *event)
     uint32_t least = or_default(p->config.connack_timeout_ms, 10000);
 
     if (event->error == MQTT_ERR_CONNACK_TIMEOUT &&
-        p->client.now_ - p->connack_since < least)
+        p->client.engine_.now_ - p->connack_since < least)
         violation(p, "CONNACK was awaited for %u ms only",
-                  (unsigned)(p->client.now_ - p->connack_since));
+                  (unsigned)(p->client.engine_.now_ - p->connack_since));
 }
 
 /* -- subscriptions ----------------------------------------------------------------- */

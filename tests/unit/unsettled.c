@@ -136,7 +136,7 @@ static void forget_spare(struct pair *p, uint32_t handle)
 
 /* ---- each request to both ------------------------------------------------ */
 
-static void check(const struct pair *p)
+static void check(struct pair *p)
 {
     struct mqtt_settled settled = {0};
     int i = leaves(p);
@@ -534,7 +534,7 @@ static void expect_next(struct mqtt_unsettled_list *list, uint16_t identifier)
     mqtt_unsettled_acknowledged(list, &settled);
 }
 
-static void expect_no_next(const struct mqtt_unsettled_list *list)
+static void expect_no_next(struct mqtt_unsettled_list *list)
 {
     struct mqtt_settled settled;
 
