@@ -44,11 +44,10 @@ static void draw_will_properties(struct player *p, struct dice *dice)
 
 static void draw_will(struct player *p, struct dice *dice)
 {
-    p->will = (struct mqtt_message){
-        .topic_name = mqtt_text(one_in(dice, 2) ? "w" : "wills/\xC3\xA4"),
-        .payload = {"will", 4},
-        .qos = (enum mqtt_qos)roll(dice, 3),
-        .retain = one_in(dice, 2)};
+    p->will = (struct mqtt_message){.payload = {"will", 4}};
+    p->will.topic_name = mqtt_text(one_in(dice, 2) ? "w" : "wills/\xC3\xA4");
+    p->will.qos = (enum mqtt_qos)roll(dice, 3);
+    p->will.retain = one_in(dice, 2);
     if (p->five && one_in(dice, 2))
         draw_will_properties(p, dice);
     p->config.connect.will = one_in(dice, 4) ? NULL : &p->will;

@@ -147,11 +147,12 @@ void silence_fault(struct player *p, struct dice *dice)
 {
     static const char *const texts[] = {"silence", "before the rest of it"};
     struct bytes payload = text_of(texts[roll(dice, 2)]);
+    uint32_t topic = roll(dice, TOPICS), qos = roll(dice, 3);
 
     if (!p->wire.link)
         return;
     p->wire.silent_in = any_size(dice, 60);
     p->wire.drip_ms = one_in(dice, 2) ? 0 : any_size(dice, 20000);
-    server_publish(&p->world->server, text_of(topics[roll(dice, TOPICS)]),
-                   payload, roll(dice, 3), false, 0);
+    server_publish(&p->world->server, text_of(topics[topic]), payload, qos,
+                   false, 0);
 }
