@@ -282,7 +282,7 @@ def build(folder):
         'line': build_.firmware('station_line',
                                 [station, HERE / 'way_line.c', *build_.line()])}
     build_.run()
-    small = Build(folder / 'microbit', MICROBIT, 'cortex-m0')
+    small = Build(folder / 'microbit', MICROBIT)
     images['microbit'] = small.firmware(
         'station_line', [station, HERE / 'way_line.c', *small.line()])
     small.run()

@@ -32,6 +32,8 @@ struct CMUnitTest {
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)              \
     _cmocka_run_group_tests(name, tests, sizeof(tests) / sizeof((tests)[0]),   \
                             setup, teardown)
+#define cmocka_run_group_tests(tests, setup, teardown)                         \
+    cmocka_run_group_tests_name(#tests, tests, setup, teardown)
 /* How many failed. Groups have no fixtures here. */
 int _cmocka_run_group_tests(const char *name, const struct CMUnitTest *tests,
                             size_t count, CMFixtureFunction setup,

@@ -885,8 +885,12 @@ static bool is_of(const struct row_of_table *row, enum way way)
 /* Also of identifiers that do not exist, and that are more than a byte. */
 static void test_a_property_of_another_type_is_refused(void **state)
 {
+    /* Some machines give an enumeration no more bytes than its members need. */
+    const unsigned end =
+        sizeof(enum mqtt_property_identifier) == 1 ? 0x100 : 0x300;
+
     (void)state;
-    for (unsigned i = 0; i < 0x300; i++) {
+    for (unsigned i = 0; i < end; i++) {
         assert_int_equal(added(i, NUMBER), is_of(row_of(i), NUMBER)
                                                ? MQTT_OK
                                                : MQTT_ERR_ARGUMENT);

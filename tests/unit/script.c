@@ -204,25 +204,33 @@ static void inspect(struct script *s, const struct packet *packet)
     s->pings += packet->first_byte == 0xC0;
 }
 
+/* The packet that begins there: its size, or 0 when it is not whole yet. */
+static size_t inspect_at(struct script *s, const uint8_t *bytes, size_t size)
+{
+    struct packet packet = {.bytes = bytes};
+    size_t header;
+
+    packet.size = packet_size(bytes, size, &header);
+    if (!packet.size || packet.size > size)
+        return 0;
+    packet.first_byte = bytes[0];
+    if (packet.first_byte == 0x10)
+        s->level = bytes[header + 6];
+    decode(&packet, header, s->level == 5);
+    inspect(s, &packet);
+    return packet.size;
+}
+
 static void client_sent(struct script *s, const uint8_t *bytes, size_t size)
 {
-    struct packet packet = {0};
-    size_t header;
+    size_t whole = 0, next;
 
     row_append(&s->to_server, bytes, size);
     row_append(&s->partial, bytes, size);
-    while ((packet.size =
-                packet_size(s->partial.bytes, s->partial.size, &header)) &&
-           packet.size <= s->partial.size) {
-        packet.bytes = s->partial.bytes;
-        packet.first_byte = packet.bytes[0];
-        packet.reason_code = 0;
-        if (packet.first_byte == 0x10)
-            s->level = packet.bytes[header + 6];
-        decode(&packet, header, s->level == 5);
-        inspect(s, &packet);
-        row_drop(&s->partial, packet.size);
-    }
+    while ((next = inspect_at(s, s->partial.bytes + whole,
+                              s->partial.size - whole)))
+        whole += next;
+    row_drop(&s->partial, whole);
 }
 
 /* ---- moving bytes -------------------------------------------------------- */

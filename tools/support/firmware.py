@@ -6,18 +6,47 @@ is an archive, from which the linker takes what is called.
 
 import shutil
 import subprocess
+from collections import namedtuple
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-PREFIX = 'arm-none-eabi-'
-MPS2 = TOP / 'platform/boards/mps2-an385'
 BOARDS = TOP / 'platform/boards'
-MICROBIT = BOARDS / 'microbit'
-FLAGS = ('-mthumb -std=c11 -Os -g -ffreestanding -fbuiltin '
+FLAGS = ('-std=c11 -Os -g -ffreestanding -fbuiltin '
          '-ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Werror '
-         '-fno-tree-loop-distribute-patterns -mno-unaligned-access').split()
-LINK = ['-nostartfiles', '-Wl,--gc-sections', '--specs=nano.specs',
-        f'-Wl,-L{BOARDS}/cortex-m']
+         '-fno-tree-loop-distribute-patterns').split()
+LINK = ['-nostartfiles', '-Wl,--gc-sections', f'-Wl,-L{BOARDS}/cortex-m']
+COOP = [TOP / 'platform/coop' / name for name in ('coop.c', 'client.c')]
+CORTEX_M = [*COOP, *(BOARDS / 'cortex-m' / name
+                     for name in ('start.c', 'cortex_m.c', 'memory.c'))]
+
+# Its folder, the compiler's prefix, flags for the compiler and to link, what
+# every firmware has, and what a machine needs to build and run: program,
+# Debian's package.
+Board = namedtuple('Board', 'folder prefix flags link sources needs')
+
+
+def cortex_m(folder, processor):
+    """A Board with one."""
+    return Board(BOARDS / folder, 'arm-none-eabi-',
+                 [f'-mcpu={processor}', '-mthumb', '-mno-unaligned-access'],
+                 ['--specs=nano.specs'],
+                 [*CORTEX_M, *sorted((BOARDS / folder).glob('[bi]*.c'))],
+                 {'arm-none-eabi-gcc': 'gcc-arm-none-eabi',
+                  'ninja': 'ninja-build',
+                  'qemu-system-arm': 'qemu-system-arm'})
+
+
+MPS2 = cortex_m('mps2-an385', 'cortex-m3')
+MICROBIT = cortex_m('microbit', 'cortex-m0')
+# Not rv32imac_zicsr: for that gcc takes a library of 64 bits.
+VIRT = Board(BOARDS / 'riscv32-virt', 'riscv64-unknown-elf-',
+             ['-march=rv32imac', '-mabi=ilp32', '--specs=picolibc.specs'], [],
+             sorted((BOARDS / 'riscv32-virt').glob('*.c')),
+             {'riscv64-unknown-elf-gcc': 'gcc-riscv64-unknown-elf',
+              '/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs':
+                  'picolibc-riscv64-unknown-elf',
+              'ninja': 'ninja-build',
+              'qemu-system-riscv32': 'qemu-system-misc'})
 RULES = '''
 rule cc
   command = {cc} {flags} {includes} $more -MMD -MF $out.d -c $in -o $out
@@ -28,14 +57,10 @@ rule ar
   command = rm -f $out && {ar} rcs $out $in
   description = ar $out
 rule ld
-  command = {cc} {flags} {link} $in -o $out
+  command = {cc} {flags} {link} $more $in -o $out
   description = ld $out
 '''
-CORTEX_M = [TOP / 'platform/boards/cortex-m' / name
-            for name in ('start.c', 'cortex_m.c', 'memory.c')]
-COOP = [TOP / 'platform/coop' / name for name in ('coop.c', 'client.c')]
-BOARD = [*CORTEX_M, *COOP]
-ETHERNET = [MPS2 / 'lan9118.c', MPS2 / 'ethernet.c',
+ETHERNET = [MPS2.folder / 'lan9118.c', MPS2.folder / 'ethernet.c',
             TOP / 'platform/lwip/lwip.c']
 LWIP = [*(f'core/{name}.c' for name in
           ('init def dns inet_chksum ip mem memp netif pbuf tcp tcp_in '
@@ -45,13 +70,11 @@ LWIP = [*(f'core/{name}.c' for name in
         'netif/ethernet.c']
 
 
-def lacking():
+def lacking(board=MPS2, lwip=True):
     """What is missing for it: words, or None."""
-    for program, package in ((f'{PREFIX}gcc', 'gcc-arm-none-eabi'),
-                             ('ninja', 'ninja-build'),
-                             ('qemu-system-arm', 'qemu-system-arm'),
-                             ('dpkg-source', 'dpkg-dev')):
-        if not shutil.which(program):
+    needs = {**board.needs, **({'dpkg-source': 'dpkg-dev'} if lwip else {})}
+    for program, package in needs.items():
+        if not shutil.which(program) and not Path(program).is_file():
             return f'{program} is not installed (Debian: {package})'
     return None
 
@@ -59,15 +82,18 @@ def lacking():
 class Build:
     """A folder, and what is to be built in it, for one board."""
 
-    def __init__(self, folder, board=MPS2, processor='cortex-m3'):
+    def __init__(self, folder, board=MPS2):
         self.board = board
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lwip = self.folder / 'lwip/src'
-        includes = [TOP / 'include', TOP / 'lib', board]
+        includes = [TOP / 'include', TOP / 'lib', board.folder]
         self.lines = [RULES.format(
-            cc=f'{PREFIX}gcc', ar=f'{PREFIX}ar', flags=' '.join([f'-mcpu={processor}', *FLAGS]),
-            link=' '.join([*LINK, f'-Wl,-T,{board}/board.ld']), includes=' '.join(f'-I{i}' for i in includes))]
+            cc=f'{board.prefix}gcc', ar=f'{board.prefix}ar',
+            flags=' '.join([*board.flags, *FLAGS]),
+            link=' '.join([*LINK, *board.link,
+                           f'-T {board.folder}/board.ld']),
+            includes=' '.join(f'-I{i}' for i in includes))]
         self.objects, self.wants_lwip = {}, False
         core = [self._object(s) for s in sorted((TOP / 'lib').rglob('*.c'))]
         self.lines.append(f'build core.a: ar {" ".join(core)}')
@@ -82,20 +108,21 @@ class Build:
 
     def line(self):
         """Sources of a way over the board's serial line."""
-        return [self.board / 'line.c', TOP / 'platform/uart/uart.c']
+        return [self.board.folder / 'line.c', TOP / 'platform/uart/uart.c']
 
-    def firmware(self, name, sources, ethernet=False, more=''):
-        """One more: its file."""
+    def firmware(self, name, sources, ethernet=False, more='', link=''):
+        """One more: its file. `more` is for the compiler."""
         if ethernet:
             self.wants_lwip = True
-            more += f' -isystem {self.lwip}/include -I{MPS2}/lwip'
+            more += f' -isystem {self.lwip}/include -I{MPS2.folder}/lwip'
             sources = [*sources, *ETHERNET]
-        objects = [self._object(s, more) for s in [*sources, *BOARD,
-                   *sorted(self.board.glob('[bi]*.c'))]]
+        objects = [self._object(s, more)
+                   for s in [*sources, *self.board.sources]]
         if ethernet:
             more += ' -Wno-error'
             objects += [self._object(self.lwip / s, more) for s in LWIP]
-        self.lines.append(f'build {name}.elf: ld {" ".join(objects)} core.a')
+        self.lines.append(f'build {name}.elf: ld {" ".join(objects)} core.a\n'
+                          f'  more = {link}')
         return self.folder / f'{name}.elf'
 
     def run(self):

@@ -36,7 +36,10 @@ void *memmove(void *to, const void *from, size_t size)
 void *memset(void *to, int value, size_t size)
 {
     uint8_t *t = to;
+    uint32_t word = (uint8_t)value * 0x01010101u;
 
+    for (; aligned(t, t) && size >= 4; t += 4, size -= 4)
+        *(uint32_t *)(void *)t = word;
     while (size--)
         *t++ = (uint8_t)value;
     return to;
