@@ -48,54 +48,6 @@ struct mqtt_subscription;
 
 /* ==== what is configured ================================================== */
 
-/** A keep alive of 0 on the wire: no PINGREQ, a dead link stays unnoticed. */
-#define MQTT_KEEP_ALIVE_OFF UINT32_MAX
-
-/** A session that never ends, and one that ends with its connection. */
-#define MQTT_SESSION_EXPIRY_NEVER UINT32_MAX
-#define MQTT_SESSION_EXPIRY_AT_ONCE (UINT32_MAX - 1)
-
-/**
- * The content of CONNECT [3.1.1, section 3.1], [5.0, section 3.1]. All zero is
- * valid: a session that lasts needs a client identifier (in 5.0 the server may
- * assign one), a clean start does not.
- */
-struct mqtt_connect_options {
-    /** UTF-8, at most 65,535 bytes; may be empty with clean_start. */
-    struct mqtt_span client_identifier;
-    /** UTF-8; absent, or present, even if empty. */
-    struct mqtt_span user_name;
-    /** Bytes; absent or present; in 3.1.1 only with a user name
-     * [3.1.1 MQTT-3.1.2-22]. */
-    struct mqtt_span password;
-    /** What the server publishes if we vanish; NULL: nothing. Its payload has
-     * at most 65,535 bytes. */
-    const struct mqtt_message *will;
-    /** Seconds, 1 to 65,535; 0: 60; or MQTT_KEEP_ALIVE_OFF. */
-    uint32_t keep_alive_s;
-    /** Forget, on both sides, what was before. In 3.1.1 the session also ends
-     * with the connection, and so it does in 5.0 unless session_expiry_s says
-     * otherwise; then only the first connection after mqtt_connect() asks for
-     * a clean start. */
-    bool clean_start;
-
-    /* 5.0 only: */
-
-    /** Seconds that the session lasts after its connection; 0: with a clean
-     * start none, otherwise it never ends, as in 3.1.1. Or
-     * MQTT_SESSION_EXPIRY_NEVER, _AT_ONCE. */
-    uint32_t session_expiry_s;
-    /** Receive Maximum: QoS 1 and 2 messages that may be open at once; 0: as
-     * many as the lent memory takes. */
-    uint16_t receive_maximum;
-    /** Maximum Packet Size, in bytes; 0: the input memory's, or none with
-     * mqtt_config.large. */
-    uint32_t maximum_packet_size;
-    /** More: Request Response Information, Request Problem Information, User
-     * Property, Authentication Method and Data. */
-    struct mqtt_span properties;
-};
-
 /** A server. `address` is an IPv4 or IPv6 address (without brackets), a host
  * name, "unix:/path", or a URL, see network.h, whose port goes before `port`; 0
  * is that of the scheme, 1883 without one. It is the transport that reads it: what it cannot read is no error of
@@ -229,7 +181,7 @@ enum mqtt_retain_handling {
 
 /**
  * A subscription is a node of the caller's, so there is no maximum number of
- * them. Fill in the first members and zero the rest. From mqtt_subscribe()
+ * them. Fill in what does not end in '_' and zero the rest. From mqtt_subscribe()
  * until MQTT_EVENT_UNSUBSCRIBED, or until the client is destroyed, it belongs
  * to the client: it must not move, and the bytes of its topic filter must
  * stay.
@@ -237,9 +189,6 @@ enum mqtt_retain_handling {
 struct mqtt_subscription {
     struct mqtt_span topic_filter;
     enum mqtt_qos maximum_qos;
-    /** NULL: such messages go where those without subscription go. */
-    mqtt_message_function *on_message;
-    void *context;
 
     /* 5.0 only [5.0, section 3.8.3.1]: */
 
@@ -248,6 +197,20 @@ struct mqtt_subscription {
     /** Keep RETAIN as it was published. */
     bool retain_as_published;
     enum mqtt_retain_handling retain_handling;
+
+    /* Of any version: */
+
+    /** NULL: such messages go where those without subscription go. */
+    mqtt_message_function *on_message;
+    void *context;
+
+    /* Private, and here since small processors reach what comes first. */
+    uint8_t state_, code_;
+    int8_t error_; /* enum mqtt_error: why it was not asked for */
+    bool leaving_, answer_due_, renewed_, unsuback_;
+
+    /* 5.0 only: */
+
     /** Subscription Identifier, 1 to 268,435,455; 0: none. Messages that name
      * it go to the subscriptions that have it. Left out where the server has no
      * such thing. */
@@ -257,9 +220,6 @@ struct mqtt_subscription {
 
     struct mqtt_subscription *next_;
     struct mqtt_topic_pattern pattern_;
-    uint8_t state_, code_;
-    int8_t error_; /* enum mqtt_error: why it was not asked for */
-    bool leaving_, answer_due_, renewed_, unsuback_;
 };
 
 /**
@@ -309,32 +269,7 @@ struct mqtt_config {
      * MQTT_ERR_PROTOCOL_VERSION. What `connect` has of 5.0, the will's
      * properties included, is left out in any case. */
     bool drop_unsupported;
-    struct mqtt_connect_options connect;
     enum mqtt_session_start session;
-
-    /** At least one; after a failure the next one is tried, in turn. */
-    const struct mqtt_server *servers;
-    size_t server_count;
-
-    /** From the wish to connect until the network connection; 30,000 ms. */
-    uint32_t open_timeout_ms;
-    /** From the network connection, or from each AUTH that is sent, until
-     * CONNACK; 10,000 ms. */
-    uint32_t connack_timeout_ms;
-    /** From PINGREQ until PINGRESP; 10,000 ms. */
-    uint32_t pingresp_timeout_ms;
-    /** For a packet to become whole, with 8 ms more for each byte that came;
-     * 30,000 ms. */
-    uint32_t packet_timeout_ms;
-    /** From our DISCONNECT until the server's end; 500 ms. */
-    uint32_t end_timeout_ms;
-
-    /** Back-off before the n-th try in a row: a random time up to
-     * min(retry_cap_ms, retry_base_ms * 2^n); 1,000 and 60,000 ms. */
-    uint32_t retry_base_ms, retry_cap_ms;
-    /** A connection is healthy, and the back-off begins anew, after the first
-     * acknowledgement (SUBACK, PUBACK, ...) or after so long; 30,000 ms. */
-    uint32_t healthy_after_ms;
 
     /** QoS 1 and 2 messages sent and not yet acknowledged, at most; 0: as
      * many as there are slots. The others wait their turn in the outbox. */
@@ -363,6 +298,10 @@ struct mqtt_config {
      * is read until one is settled, as in 3.1.1. mosquitto 2.0 is such a
      * server, when more than that waits for a client. */
     bool tolerate_overrun;
+    /** When the session is lost, publish anew what was sent and not
+     * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. What then
+     * expires, or is forbidden, is lost all the same. */
+    bool republish_lost;
     /** What to do with messages larger than the input memory: NULL, or
      * &mqtt_large_parts of stream.h. NULL: in 5.0 the server is told not to
      * send any, in 3.1.1 they are read past, MQTT_EVENT_MESSAGE_TOO_LARGE. */
@@ -370,10 +309,30 @@ struct mqtt_config {
     /** Where the session outlives the process, see store.h; NULL: nowhere.
      * mqtt_client_init() restores from it. Needs a session that lasts. */
     struct mqtt_store *store;
-    /** When the session is lost, publish anew what was sent and not
-     * acknowledged, instead of MQTT_OUTCOME_LOST. May deliver twice. What then
-     * expires, or is forbidden, is lost all the same. */
-    bool republish_lost;
+
+    /** At least one; after a failure the next one is tried, in turn. */
+    const struct mqtt_server *servers;
+    size_t server_count;
+
+    /** From the wish to connect until the network connection; 30,000 ms. */
+    uint32_t open_timeout_ms;
+    /** From the network connection, or from each AUTH that is sent, until
+     * CONNACK; 10,000 ms. */
+    uint32_t connack_timeout_ms;
+    /** From PINGREQ until PINGRESP; 10,000 ms. */
+    uint32_t pingresp_timeout_ms;
+    /** For a packet to become whole, with 8 ms more for each byte that came;
+     * 30,000 ms. */
+    uint32_t packet_timeout_ms;
+    /** From our DISCONNECT until the server's end; 500 ms. */
+    uint32_t end_timeout_ms;
+
+    /** Back-off before the n-th try in a row: a random time up to
+     * min(retry_cap_ms, retry_base_ms * 2^n); 1,000 and 60,000 ms. */
+    uint32_t retry_base_ms, retry_cap_ms;
+    /** A connection is healthy, and the back-off begins anew, after the first
+     * acknowledgement (SUBACK, PUBACK, ...) or after so long; 30,000 ms. */
+    uint32_t healthy_after_ms;
 
     /** Hook: 32 random bits for the back-off. Required: without it a fleet of
      * clients comes back in one moment. */
@@ -410,6 +369,10 @@ struct mqtt_config {
 
     /** Counted in, if not NULL. May be shared by several clients. */
     struct mqtt_statistics *statistics;
+
+    /** What CONNECT says. The last member, for it is large: small processors
+     * reach what comes before it in one instruction. */
+    struct mqtt_connect_options connect;
 };
 
 /** What DISCONNECT says in 5.0. */
@@ -436,6 +399,7 @@ struct mqtt_client {
     bool store_told_; /* of the error that the store has */
     bool greeted_;    /* CONNECT was made for this network connection */
     bool woken_;      /* the application is to be told */
+    bool at_once_;    /* CONNECT says that the session ends with it */
     uint16_t server_index_, tries_, answers_left_;
     const struct mqtt_config *config_;
     const struct mqtt_subscriber *subscriber_; /* NULL: never subscribed */
@@ -454,7 +418,6 @@ struct mqtt_client {
     struct mqtt_server server_;
     struct mqtt_engine engine_;
     struct mqtt_session session_;
-    struct mqtt_connect_options options_;
 };
 
 /**
@@ -559,8 +522,8 @@ enum mqtt_error mqtt_authenticate(struct mqtt_client *client,
  * QoS 2 outlives its connection, until the session is lost; one of QoS 1 does
  * not, for the message comes again.
  * MQTT_ERR_HANDLE: settled already, or of a message that comes again.
- * MQTT_ERR_REASON_CODE: none of PUBACK. MQTT_ERR_PROTOCOL_VERSION: another than
- * 0 in 3.1.1, without drop_unsupported.
+ * MQTT_ERR_REASON_CODE: none of PUBACK; not where 5.0 is not configured.
+ * MQTT_ERR_PROTOCOL_VERSION: another than 0 in 3.1.1, without drop_unsupported.
  */
 enum mqtt_error mqtt_settle(struct mqtt_client *client, uint32_t settle_handle,
                             uint8_t reason_code);

@@ -39,7 +39,7 @@ struct mqtt_oversize {
     uint32_t skip_; /* of these, before what is looked for next */
     uint32_t size_;
     uint16_t identifier_;
-    uint8_t first_byte_, step_;
+    uint8_t first_byte_;
     uint8_t code_;                /* of its acknowledgement */
     uint32_t head_size_;          /* bytes before the payload */
     struct mqtt_message message_; /* its topic name and properties are kept */
@@ -56,6 +56,8 @@ struct mqtt_engine {
     uint8_t delivered_code_; /* of its acknowledgement */
     uint8_t authenticating_; /* enum in lib/engine/authenticate.c */
     uint8_t state_, offering_, delivered_type_, request_type_;
+    uint8_t
+        oversize_step_; /* enum in lib/engine/oversize.c, parts.c; 0: none */
     bool clean_, session_held_, ping_due_, ping_open_, healthy_;
     bool ping_waits_; /* the first PINGREQ without answer has not left yet */
     bool unread_;     /* something has come and nobody has pulled since */
@@ -84,7 +86,10 @@ struct mqtt_engine {
     uint32_t input_limit_;                  /* no received packet is larger */
     uint32_t receive_limit_, receive_open_; /* messages not acknowledged */
     const struct mqtt_large *large_;
-    struct mqtt_oversize oversize_;
+    union {
+        struct mqtt_connect_options connect_; /* until CONNACK was told of */
+        struct mqtt_oversize oversize_;       /* if oversize_step_ */
+    };
     struct mqtt_span end_properties_; /* of our DISCONNECT */
     struct mqtt_alias_table aliases_;
     struct mqtt_alias_names alias_names_;

@@ -83,6 +83,54 @@ struct mqtt_message {
     uint32_t payload_offset, payload_size;
 };
 
+/** A keep alive of 0 on the wire: no PINGREQ, a dead link stays unnoticed. */
+#define MQTT_KEEP_ALIVE_OFF UINT32_MAX
+
+/** A session that never ends, and one that ends with its connection. */
+#define MQTT_SESSION_EXPIRY_NEVER UINT32_MAX
+#define MQTT_SESSION_EXPIRY_AT_ONCE (UINT32_MAX - 1)
+
+/**
+ * The content of CONNECT [3.1.1, section 3.1], [5.0, section 3.1]. All zero is
+ * valid: a session that lasts needs a client identifier (in 5.0 the server may
+ * assign one), a clean start does not.
+ */
+struct mqtt_connect_options {
+    /** UTF-8, at most 65,535 bytes; may be empty with clean_start. */
+    struct mqtt_span client_identifier;
+    /** UTF-8; absent, or present, even if empty. */
+    struct mqtt_span user_name;
+    /** Bytes; absent or present; in 3.1.1 only with a user name
+     * [3.1.1 MQTT-3.1.2-22]. */
+    struct mqtt_span password;
+    /** What the server publishes if we vanish; NULL: nothing. Its payload has
+     * at most 65,535 bytes. */
+    const struct mqtt_message *will;
+    /** Seconds, 1 to 65,535; 0: 60; or MQTT_KEEP_ALIVE_OFF. */
+    uint32_t keep_alive_s;
+    /** Forget, on both sides, what was before. In 3.1.1 the session also ends
+     * with the connection, and so it does in 5.0 unless session_expiry_s says
+     * otherwise; then only the first connection after mqtt_connect() asks for
+     * a clean start. */
+    bool clean_start;
+
+    /* 5.0 only: */
+
+    /** Seconds that the session lasts after its connection; 0: with a clean
+     * start none, otherwise it never ends, as in 3.1.1. Or
+     * MQTT_SESSION_EXPIRY_NEVER, _AT_ONCE. */
+    uint32_t session_expiry_s;
+    /** Receive Maximum: QoS 1 and 2 messages that may be open at once; 0: as
+     * many as the lent memory takes. */
+    uint16_t receive_maximum;
+    /** Maximum Packet Size, in bytes; 0: the input memory's, or none with
+     * mqtt_config.large. */
+    uint32_t maximum_packet_size;
+    /** More: Request Response Information, Request Problem Information, User
+     * Property, Authentication Method and Data. */
+    struct mqtt_span properties;
+};
+
 /**
  * What went wrong on this side. What the server said is a reason code and
  * travels in events; the two are never mixed. mqtt_error_text() has a sentence

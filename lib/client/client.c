@@ -165,15 +165,18 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
 {
     const struct mqtt_config *config = c->config_;
 
-    c->options_ = config->connect;
+    c->engine_.connect_ = config->connect;
     c->server_ = config->servers[c->server_index_];
     if (config->before_connect &&
-        config->before_connect(config->context, &c->options_, &c->server_))
+        config->before_connect(config->context, &c->engine_.connect_,
+                               &c->server_))
         return MQTT_ERR_RENEWAL;
-    if (!c->options_.client_identifier.size && c->session_.identifier_size_)
-        c->options_.client_identifier = (struct mqtt_span){
+    if (!c->engine_.connect_.client_identifier.size &&
+        c->session_.identifier_size_)
+        c->engine_.connect_.client_identifier = (struct mqtt_span){
             c->session_.identifier_, c->session_.identifier_size_};
-    return c->engine_.protocol_->connect_check(&c->options_);
+    c->at_once_ = !mqtt_session_expiry_wanted(&c->engine_.connect_);
+    return c->engine_.protocol_->connect_check(&c->engine_.connect_);
 }
 
 void mqtt_client_start_opening(struct mqtt_client *c)
@@ -198,7 +201,7 @@ void mqtt_client_start_opening(struct mqtt_client *c)
  * is what was configured all the same. */
 static void set_start(struct mqtt_client *c)
 {
-    struct mqtt_connect_options *options = &c->options_;
+    struct mqtt_connect_options *options = &c->engine_.connect_;
 
     options->session_expiry_s = mqtt_session_expiry_wanted(options);
     if (!options->session_expiry_s)
@@ -220,7 +223,7 @@ void mqtt_client_opened(struct mqtt_client *client)
     client->greeted_ = true;
     if (store)
         store->seam->reopen(client);
-    error = mqtt_engine_open(&client->engine_, &client->options_,
+    error = mqtt_engine_open(&client->engine_, &client->engine_.connect_,
                              client->session_held_);
     if (error) {
         mqtt_client_give_up(client, error);
@@ -314,6 +317,7 @@ static void cut_session(struct mqtt_client *c)
             c->session_held_ = false; /* [5.0 MQTT-3.2.2-4] */
     }
     c->engine_.state_ = MQTT_ENGINE_CLOSED;
+    c->engine_.oversize_step_ = 0; /* there is another CONNECT to come */
 }
 
 static void count_loss(struct mqtt_client *c)
@@ -392,7 +396,7 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
     adopt_engine_error(c);
     cut_session(c);
     if (c->why_ == MQTT_ERR_SESSION_PRESENT && !c->reason_code_ &&
-        !c->options_.clean_start)
+        !c->engine_.clean_)
         c->wiping_ = true; /* [5.0 MQTT-3.2.2-4] */
     if (wiped(c)) {
         retry_or_stop(c, c->engine_.now_);
@@ -400,8 +404,7 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
     }
     count_loss(c);
     retry_or_stop(c, next_try(c));
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_DISCONNECTED;
+    mqtt_event_begin(event, MQTT_EVENT_DISCONNECTED);
     event->error = (enum mqtt_error)c->why_;
     event->reason_code = c->reason_code_;
     event->detail = c->detail_;

@@ -24,13 +24,7 @@ static inline bool mqtt_client_is(const struct mqtt_client *c,
 }
 
 /* Tell the driver that there may be something to do. */
-static inline void mqtt_client_notify(struct mqtt_client *c)
-{
-    if (c->notified_ || !c->requested_)
-        return;
-    c->notified_ = true;
-    c->requested_(c->driver_);
-}
+void mqtt_client_notify(struct mqtt_client *c);
 
 /* A request is about to set a deadline: the time of the last turn may be long
  * ago. */
@@ -108,9 +102,9 @@ struct mqtt_subscriber {
     void (*cut)(struct mqtt_client *c);
     /* The server has lost the session, and all subscriptions with it. */
     void (*renew)(struct mqtt_client *c);
-    /* SUBACK or UNSUBACK came, with these codes (in UNSUBACK of 3.1.1 none). */
-    void (*answered)(struct mqtt_client *c, struct mqtt_span codes);
-    void (*ended)(struct mqtt_client *c, struct mqtt_span codes);
+    /* SUBACK or UNSUBACK came: an event of the engine, which becomes one for
+     * the application, or none. */
+    bool (*answered)(struct mqtt_client *c, struct mqtt_event *event);
     /* The next one to tell the application of: SUBSCRIBED, of which
      * answers_left_ are due, or UNSUBSCRIBED, if gone_due_. */
     void (*next_answer)(struct mqtt_client *c, struct mqtt_event *event);

@@ -1,4 +1,10 @@
 #include "client/client_5_0.h"
+#include "wire/reason.h"
+
+static bool may_settle(uint8_t code)
+{
+    return mqtt_reason_may_stand(code, MQTT_REASON_IN_PUBACK);
+}
 
 const struct mqtt_client_5_0 mqtt_client_5_0 = {
     .prepare = mqtt_client_prepare,
@@ -7,6 +13,7 @@ const struct mqtt_client_5_0 mqtt_client_5_0 = {
     .check_limits = mqtt_client_check_limits,
     .refuse_forbidden = mqtt_client_refuse_forbidden,
     .end_untold = mqtt_client_end_untold,
+    .may_settle = may_settle,
     .names_ours = mqtt_client_names_ours,
     .names = mqtt_client_names,
 };

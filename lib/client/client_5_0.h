@@ -25,6 +25,8 @@ struct mqtt_client_5_0 {
                                     const struct mqtt_subscription *s);
     void (*refuse_forbidden)(struct mqtt_client *c);
     void (*end_untold)(struct mqtt_client *c);
+    /* Whether it is a reason code of PUBACK. */
+    bool (*may_settle)(uint8_t code);
     /* Whether the message names Subscription Identifiers of ours, and is for
      * the subscriptions that have them only; whether it is for this one. */
     bool (*names_ours)(const struct mqtt_client *c,

@@ -70,7 +70,7 @@ static void call(struct mqtt_client *c, const struct mqtt_event *event)
 
 int mqtt_client_dispatch(struct mqtt_client *client)
 {
-    struct mqtt_event event = {.type = (enum mqtt_event_type)0};
+    struct mqtt_event event;
     bool destroyed = false;
     int count = 0;
 

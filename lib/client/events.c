@@ -42,21 +42,11 @@ static bool connected(struct mqtt_client *c, struct mqtt_event *event)
 /* What an event of the engine is to the application; false: nothing. */
 static bool translate(struct mqtt_client *c, struct mqtt_event *event)
 {
-    switch ((int)event->type) {
-    case MQTT_EVENT_CONNECTED:
+    if (event->type == MQTT_EVENT_CONNECTED)
         return connected(c, event);
-    case MQTT_EVENT_SUBACK:
-        c->answer_properties_ = event->properties;
-        c->subscriber_->answered(c, event->message.payload);
-        c->subscriber_->next_answer(c, event);
-        return true;
-    case MQTT_EVENT_UNSUBACK:
-        c->answer_properties_ = event->properties;
-        c->subscriber_->ended(c, event->message.payload);
-        return mqtt_subscriptions_next_gone(c, event);
-    default:
-        return true;
-    }
+    if ((unsigned)event->type >= MQTT_EVENT_SUBACK)
+        return c->subscriber_->answered(c, event);
+    return true;
 }
 
 static bool next_of_engine(struct mqtt_client *c, struct mqtt_event *event)
@@ -71,8 +61,7 @@ static bool next_of_engine(struct mqtt_client *c, struct mqtt_event *event)
 /* An event that says nothing but its type. */
 static bool plain(struct mqtt_event *event, enum mqtt_event_type type)
 {
-    memset(event, 0, sizeof *event);
-    event->type = type;
+    mqtt_event_begin(event, type);
     return true;
 }
 

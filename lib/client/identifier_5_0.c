@@ -9,7 +9,7 @@
  * fit into control memory, also if it announces topic aliases again. */
 static bool can_keep(const struct mqtt_client *c, struct mqtt_span identifier)
 {
-    struct mqtt_connect_options options = c->options_;
+    struct mqtt_connect_options options = c->engine_.connect_;
     struct mqtt_announced announced =
         mqtt_engine_announced(&c->engine_, &options);
 

@@ -1,6 +1,6 @@
 #include "client/client.h"
 #include "session/slots.h"
-#include "wire/ring.h"
+#include "session/outbox.h"
 
 /* Behind slot `i`: PUBRELs are sent first, then PUBLISH. */
 static uint16_t follower(const struct mqtt_session *s,
@@ -24,9 +24,7 @@ static bool sent(const struct mqtt_client *c, const struct mqtt_slot *slot)
 
     if (slot->state_ != MQTT_SLOT_PUBLISH || (slot->flags_ & MQTT_SLOT_SENT))
         return true;
-    return mqtt_ring_distance(&s->ring_, s->head_, slot->start_) <
-           mqtt_ring_distance(&s->ring_, s->head_,
-                              leaving ? s->staged_ : s->send_);
+    return mqtt_outbox_before(s, slot->start_, leaving ? s->staged_ : s->send_);
 }
 
 bool mqtt_client_next_outstanding(const struct mqtt_client *client,

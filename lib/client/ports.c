@@ -24,6 +24,14 @@ const struct mqtt_server *mqtt_client_server(const struct mqtt_client *client)
     return &client->server_;
 }
 
+void mqtt_client_notify(struct mqtt_client *c)
+{
+    if (c->notified_ || !c->requested_)
+        return;
+    c->notified_ = true;
+    c->requested_(c->driver_);
+}
+
 void mqtt_client_woken(struct mqtt_client *client)
 {
     client->woken_ = true;

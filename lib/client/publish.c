@@ -39,7 +39,8 @@ enum mqtt_error mqtt_client_publish_draft(struct mqtt_client *client,
         return error;
     if (packet_identifier)
         *packet_identifier = draft->identifier;
-    mqtt_client_notify(client);
+    if (!client->notified_)
+        mqtt_client_notify(client);
     return MQTT_OK;
 }
 

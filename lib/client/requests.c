@@ -31,7 +31,7 @@ enum mqtt_error mqtt_connect(struct mqtt_client *client)
 static enum mqtt_error check_end(struct mqtt_client *c,
                                  const struct mqtt_disconnect_options *options)
 {
-    bool ended = !mqtt_session_expiry_wanted(&c->options_), ends = ended;
+    bool ends = c->at_once_;
     enum mqtt_error error;
 
     if (!c->engine_.protocol_->disconnect_check)
@@ -39,7 +39,7 @@ static enum mqtt_error check_end(struct mqtt_client *c,
                        (!options->reason_code && !options->properties.size)
                    ? MQTT_OK
                    : MQTT_ERR_PROTOCOL_VERSION;
-    error = c->engine_.protocol_->disconnect_check(options, ended, &ends);
+    error = c->engine_.protocol_->disconnect_check(options, ends, &ends);
     if (!error)
         c->end_ = *options;
     return error;

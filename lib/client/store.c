@@ -4,12 +4,6 @@
 #include "client/client.h"
 #include "session/store.h"
 
-static void tell(struct mqtt_event *event, enum mqtt_event_type type)
-{
-    memset(event, 0, sizeof *event);
-    event->type = type;
-}
-
 /* Whether the application is to be told of it: once, though it may be written
  * anew. */
 static bool take_stored(struct mqtt_slot *slot)
@@ -33,7 +27,7 @@ static bool next_stored(struct mqtt_client *c, struct mqtt_event *event)
 
         if (!take_stored(slot))
             continue;
-        tell(event, MQTT_EVENT_STORED);
+        mqtt_event_begin(event, MQTT_EVENT_STORED);
         event->packet_identifier = slot->identifier_;
         return true;
     }
@@ -52,7 +46,7 @@ static bool failed(struct mqtt_client *c, struct mqtt_event *event)
                       mqtt_client_is(c, MQTT_CLIENT_CONNECTED)))
         mqtt_engine_break(&c->engine_, MQTT_ERR_STORE);
     mqtt_client_follow_engine(c);
-    tell(event, MQTT_EVENT_STORE_FAILED);
+    mqtt_event_begin(event, MQTT_EVENT_STORE_FAILED);
     event->error = (enum mqtt_error)c->session_.store_error_;
     return true;
 }

@@ -218,7 +218,7 @@ static void request_due(struct mqtt_client *c)
 /* -- answers --------------------------------------------------------------------- */
 
 /* The codes are in the order of the topic filters [3.1.1 MQTT-3.9.3-1]. */
-static void answered(struct mqtt_client *c, struct mqtt_span codes)
+static void granted(struct mqtt_client *c, struct mqtt_span codes)
 {
     const uint8_t *code = codes.data;
     struct mqtt_subscription *s = c->subscriptions_;
@@ -252,6 +252,15 @@ static void ended(struct mqtt_client *c, struct mqtt_span codes)
     c->gone_due_ = true;
 }
 
+static void tell(struct mqtt_event *event, enum mqtt_event_type type,
+                 struct mqtt_subscription *s)
+{
+    mqtt_event_begin(event, type);
+    event->subscription = s;
+    event->reason_code = s->code_;
+    event->error = (enum mqtt_error)s->error_;
+}
+
 static void next_answer(struct mqtt_client *c, struct mqtt_event *event)
 {
     struct mqtt_subscription *s = c->answered_;
@@ -261,11 +270,7 @@ static void next_answer(struct mqtt_client *c, struct mqtt_event *event)
     s->answer_due_ = false;
     c->answered_ = s->next_;
     c->answers_left_--;
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_SUBSCRIBED;
-    event->subscription = s;
-    event->reason_code = s->code_;
-    event->error = (enum mqtt_error)s->error_;
+    tell(event, MQTT_EVENT_SUBSCRIBED, s);
     if (!s->error_)
         event->properties = c->answer_properties_;
     if (!s->error_ && !c->answers_left_) /* what goes now is of no SUBACK */
@@ -300,14 +305,24 @@ static bool next_gone(struct mqtt_client *c, struct mqtt_event *event)
     if (!s)
         return false;
     take_out(c, s, previous);
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_UNSUBSCRIBED;
-    event->subscription = s;
-    event->reason_code = s->code_;
-    event->error = (enum mqtt_error)s->error_;
+    tell(event, MQTT_EVENT_UNSUBSCRIBED, s);
     if (s->unsuback_)
         event->properties = c->answer_properties_;
     s->unsuback_ = false;
+    return true;
+}
+
+static bool answered(struct mqtt_client *c, struct mqtt_event *event)
+{
+    struct mqtt_span codes = event->message.payload;
+
+    c->answer_properties_ = event->properties;
+    if ((unsigned)event->type == MQTT_EVENT_UNSUBACK) {
+        ended(c, codes);
+        return next_gone(c, event);
+    }
+    granted(c, codes);
+    next_answer(c, event);
     return true;
 }
 
@@ -366,7 +381,6 @@ static const struct mqtt_subscriber mqtt_subscriber = {
     .cut = cut,
     .renew = renew,
     .answered = answered,
-    .ended = ended,
     .next_answer = next_answer,
     .next_gone = next_gone,
     .release = release,

@@ -33,7 +33,7 @@ static void forget_connection(struct mqtt_engine *e)
     e->input_.base_ = e->input_.own_;
     e->input_.begin_ = e->input_.end_ = e->input_.kept_ = 0;
     e->packet_size_ = 0;
-    e->oversize_.step_ = 0;
+    e->oversize_step_ = 0;
     e->delivered_ = 0;
     e->request_count_ = 0;
     e->session_->reserved_identifier_ = 0;

@@ -156,7 +156,7 @@ extern const struct mqtt_large mqtt_large_past;
 
 static inline bool mqtt_oversize_active(const struct mqtt_engine *e)
 {
-    return e->oversize_.step_ != 0;
+    return e->oversize_step_ != 0;
 }
 /* Throw away up to skip_ bytes; true: all of them have come and gone. */
 bool mqtt_oversize_skip(struct mqtt_engine *e);

@@ -23,7 +23,7 @@ static enum mqtt_error begin(struct mqtt_engine *e, uint8_t first_byte,
     struct mqtt_oversize *o = &e->oversize_;
 
     e->packet_size_ = header; /* passed over next */
-    o->step_ = READ_TOPIC_LENGTH;
+    e->oversize_step_ = READ_TOPIC_LENGTH;
     o->first_byte_ = first_byte;
     o->left_ = length;
     o->skip_ = 0;
@@ -69,23 +69,25 @@ static enum mqtt_error topic_length_read(struct mqtt_engine *e,
         return MQTT_ERR_TRUNCATED;
     if (!topic_length && !mqtt_protocol_is_5(e->protocol_))
         return MQTT_ERR_RECEIVED_TOPIC;
-    o->step_ = acknowledged ? READ_IDENTIFIER : SKIP_REST;
+    e->oversize_step_ = acknowledged ? READ_IDENTIFIER : SKIP_REST;
     o->skip_ = acknowledged ? topic_length : o->left_;
     return MQTT_OK;
 }
 
-static enum mqtt_error identifier_read(struct mqtt_oversize *o)
+static enum mqtt_error identifier_read(struct mqtt_engine *e)
 {
+    struct mqtt_oversize *o = &e->oversize_;
+
     if (!o->identifier_)
         return MQTT_ERR_PACKET_IDENTIFIER;
-    o->step_ = SKIP_REST;
+    e->oversize_step_ = SKIP_REST;
     o->skip_ = o->left_;
     return MQTT_OK;
 }
 
 void mqtt_oversize_ended(struct mqtt_engine *e)
 {
-    e->oversize_.step_ = NONE;
+    e->oversize_step_ = NONE;
     mqtt_engine_packet_ended(e);
     if (e->config_->trace)
         e->config_->trace_seam->oversize(e);
@@ -96,8 +98,7 @@ static enum mqtt_error tell(struct mqtt_engine *e, struct mqtt_event *event)
     struct mqtt_oversize *o = &e->oversize_;
 
     mqtt_oversize_ended(e);
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_MESSAGE_TOO_LARGE;
+    mqtt_event_begin(event, MQTT_EVENT_MESSAGE_TOO_LARGE);
     event->size = o->size_;
     event->message.qos = (enum mqtt_qos)mqtt_publish_qos(o->first_byte_);
     MQTT_COUNT(e->config_->statistics, messages_too_large);
@@ -134,13 +135,13 @@ static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
     struct mqtt_oversize *o = &e->oversize_;
     uint16_t topic_length;
 
-    if (o->step_ == READ_TOPIC_LENGTH && take_u16(e, &topic_length))
+    if (e->oversize_step_ == READ_TOPIC_LENGTH && take_u16(e, &topic_length))
         return topic_length_read(e, topic_length);
-    if (o->step_ == READ_IDENTIFIER && take_u16(e, &o->identifier_))
-        return identifier_read(o);
-    if (o->step_ == SKIP_REST && mqtt_oversize_skip(e))
-        o->step_ = FINISH;
-    if (o->step_ == FINISH)
+    if (e->oversize_step_ == READ_IDENTIFIER && take_u16(e, &o->identifier_))
+        return identifier_read(e);
+    if (e->oversize_step_ == SKIP_REST && mqtt_oversize_skip(e))
+        e->oversize_step_ = FINISH;
+    if (e->oversize_step_ == FINISH)
         return finish(e, event);
     *progress = false;
     mqtt_engine_packet_began(e, o->size_ - o->left_ + e->input_.end_ -

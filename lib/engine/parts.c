@@ -19,7 +19,7 @@ static enum mqtt_error begin(struct mqtt_engine *e, uint8_t first_byte,
 
     e->packet_size_ = header; /* passed over next */
     memset(o, 0, sizeof *o);
-    o->step_ = READ_HEAD;
+    e->oversize_step_ = READ_HEAD;
     o->first_byte_ = first_byte;
     o->left_ = length;
     o->size_ = header + length;
@@ -135,13 +135,13 @@ static enum mqtt_error take_head(struct mqtt_engine *e, uint32_t size)
     if (error)
         return error;
     if (again) {
-        o->step_ = READ_PAST;
+        e->oversize_step_ = READ_PAST;
         o->skip_ = o->left_;
         o->identifier_ = 0; /* it has been acknowledged */
         return MQTT_OK;
     }
     keep_head(e, size);
-    o->step_ = GIVE;
+    e->oversize_step_ = GIVE;
     return MQTT_OK;
 }
 
@@ -175,7 +175,7 @@ static void last_part(struct mqtt_engine *e, struct mqtt_event *event)
     if (qos)
         event->message.settle_handle =
             mqtt_engine_accept(e, qos, o->identifier_);
-    o->step_ = END;
+    e->oversize_step_ = END;
     MQTT_COUNT(e->config_->statistics, messages_received);
 }
 
@@ -210,14 +210,14 @@ static enum mqtt_error read_past(struct mqtt_engine *e, bool *progress)
     if (o->identifier_)
         mqtt_engine_answer(e, mqtt_publish_qos(o->first_byte_), o->identifier_,
                            o->code_);
-    o->step_ = END;
+    e->oversize_step_ = END;
     return MQTT_OK;
 }
 
 static enum mqtt_error next(struct mqtt_engine *e, bool *progress,
                             struct mqtt_event *event)
 {
-    switch (e->oversize_.step_) {
+    switch (e->oversize_step_) {
     case READ_HEAD:
         return next_of_head(e, progress);
     case GIVE:
@@ -239,11 +239,11 @@ enum mqtt_error mqtt_parts_refuse(struct mqtt_engine *e, uint8_t code)
 {
     struct mqtt_oversize *o = &e->oversize_;
 
-    if (o->step_ != GIVE || o->left_ == o->message_.payload_size)
+    if (e->oversize_step_ != GIVE || o->left_ == o->message_.payload_size)
         return MQTT_ERR_STATE;
     if (!(code & 0x80) || !mqtt_reason_may_stand(code, MQTT_REASON_IN_PUBACK))
         return MQTT_ERR_REASON_CODE;
-    o->step_ = READ_PAST;
+    e->oversize_step_ = READ_PAST;
     o->skip_ = o->left_;
     o->code_ = mqtt_protocol_is_5(e->protocol_) ? code : 0;
     return MQTT_OK;

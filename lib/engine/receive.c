@@ -74,7 +74,8 @@ enum mqtt_error mqtt_receive_publish(struct mqtt_engine *e, uint8_t first_byte,
         event->message.settle_handle = mqtt_engine_accept(e, qos, identifier);
     event->type = MQTT_EVENT_MESSAGE;
     event->packet_identifier = identifier;
-    MQTT_COUNT(e->config_->statistics, messages_received);
+    if (e->config_->statistics)
+        MQTT_COUNT(e->config_->statistics, messages_received);
     return MQTT_OK;
 }
 

@@ -86,8 +86,7 @@ bool mqtt_session_expired(const struct mqtt_session *s,
 void mqtt_session_end_expired(struct mqtt_session *s,
                               const struct mqtt_image *image)
 {
-    bool released = mqtt_ring_distance(&s->ring_, s->head_, image->start) <
-                    mqtt_ring_distance(&s->ring_, s->head_, s->ready_);
+    bool released = mqtt_outbox_before(s, image->start, s->ready_);
     unsigned qos = mqtt_publish_qos(image->first_byte);
 
     if (!qos)

@@ -5,7 +5,6 @@
 #include "session/outbox.h"
 #include "session/slots.h"
 #include "session/store.h"
-#include "wire/ring.h"
 
 /* Whether a byte of it has left on this connection, or is just leaving. */
 static bool sent_here(const struct mqtt_session *s,
@@ -13,8 +12,7 @@ static bool sent_here(const struct mqtt_session *s,
 {
     uint32_t end = s->batch_ ? s->staged_ : s->send_;
 
-    return mqtt_ring_distance(&s->ring_, s->head_, slot->start_) <
-           mqtt_ring_distance(&s->ring_, s->head_, end);
+    return mqtt_outbox_before(s, slot->start_, end);
 }
 
 /* The exchange is over: its slot is free, and one more may be sent. */
@@ -147,6 +145,12 @@ static const struct {
     [MQTT_SLOT_BROKEN] = {MQTT_OUTCOME_SOURCE, MQTT_ERR_SOURCE},
 };
 
+void mqtt_event_begin(struct mqtt_event *event, unsigned type)
+{
+    memset(event, 0, sizeof *event);
+    event->type = (enum mqtt_event_type)type;
+}
+
 bool mqtt_session_next_ended(struct mqtt_session *s, struct mqtt_event *event)
 {
     struct mqtt_slot *slot;
@@ -154,8 +158,7 @@ bool mqtt_session_next_ended(struct mqtt_session *s, struct mqtt_event *event)
     if (s->ended_.first_ == MQTT_NO_SLOT)
         return false;
     slot = &s->slots_[s->ended_.first_];
-    memset(event, 0, sizeof *event);
-    event->type = MQTT_EVENT_PUBLISHED;
+    mqtt_event_begin(event, MQTT_EVENT_PUBLISHED);
     event->packet_identifier = slot->identifier_;
     event->outcome = (enum mqtt_outcome)ends[slot->state_].outcome;
     event->error = (enum mqtt_error)ends[slot->state_].error;

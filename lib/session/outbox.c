@@ -9,8 +9,7 @@ static uint32_t distance(const struct mqtt_session *s, uint32_t from,
     return mqtt_ring_distance(&s->ring_, from, to);
 }
 
-/* Whether `a` lies before `b`; both between head and tail. */
-static bool before(const struct mqtt_session *s, uint32_t a, uint32_t b)
+bool mqtt_outbox_before(const struct mqtt_session *s, uint32_t a, uint32_t b)
 {
     return distance(s, s->head_, a) < distance(s, s->head_, b);
 }
@@ -49,7 +48,8 @@ static void reclaim(struct mqtt_session *s)
     uint16_t first = s->publishes_.first_;
 
     mqtt_outbox_half_sent(s);
-    if (first != MQTT_NO_SLOT && before(s, s->slots_[first].start_, s->mark_))
+    if (first != MQTT_NO_SLOT &&
+        mqtt_outbox_before(s, s->slots_[first].start_, s->mark_))
         s->head_ = s->slots_[first].start_;
     else
         s->head_ = s->mark_;
@@ -66,7 +66,7 @@ static void compact(struct mqtt_session *s, uint32_t pin)
         struct mqtt_slot *slot = &s->slots_[i];
         uint32_t size;
 
-        if (!before(s, slot->start_, pin))
+        if (!mqtt_outbox_before(s, slot->start_, pin))
             continue;
         size = mqtt_ring_packet_size(&s->ring_, slot->start_);
         to = mqtt_ring_back(&s->ring_, to, size);

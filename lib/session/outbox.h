@@ -16,6 +16,9 @@
 
 #include <mqttloop/session.h>
 
+/* Whether `a` lies before `b`; both between head and tail. */
+bool mqtt_outbox_before(const struct mqtt_session *s, uint32_t a, uint32_t b);
+
 /* Make room for `size` bytes at the tail; false: there is none now. */
 bool mqtt_outbox_reserve(struct mqtt_session *s, uint32_t size);
 

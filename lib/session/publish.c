@@ -48,36 +48,54 @@ static void release_new(struct mqtt_session *s, uint32_t old_tail,
         s->ready_ = s->tail_;
 }
 
-unsigned mqtt_image_flags(const struct mqtt_message *message)
+static unsigned flags_of(const struct mqtt_message *message)
 {
     return (unsigned)message->qos << 1 |
            (message->retain ? MQTT_FLAG_RETAIN : 0u);
 }
 
-struct mqtt_header mqtt_image_header(unsigned kind,
-                                     const struct mqtt_message *message,
-                                     uint32_t length)
+static struct mqtt_header
+header(unsigned kind, const struct mqtt_message *message, uint32_t length)
 {
     struct mqtt_header h = {{0}, 0};
 
-    h.bytes[0] = (uint8_t)(kind << 4 | mqtt_image_flags(message));
+    h.bytes[0] = (uint8_t)(kind << 4 | flags_of(message));
     h.size = (uint8_t)(1 + mqtt_length_write(h.bytes + 1, length));
     return h;
 }
 
-void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft)
+static void put_packet(struct mqtt_session *s, const struct mqtt_draft *draft)
 {
     const struct mqtt_message *message = draft->message;
     struct mqtt_ring_cursor cursor = {&s->ring_,
                                       mqtt_ring_index(&s->ring_, s->tail_)};
     uint32_t size = (uint32_t)message->payload.size;
     struct mqtt_header h =
-        mqtt_image_header(MQTT_IMAGE_PUBLISH, message, draft->head + size);
+        header(MQTT_IMAGE_PUBLISH, message, draft->head + size);
 
     s->protocol_->publish_head_put(&cursor, &h, message, draft->identifier,
                                    draft->deadline_s);
     if (size)
         mqtt_ring_put(&cursor, message->payload.data, size);
+}
+
+/* For others: what is done most is to be in one piece. */
+
+unsigned mqtt_image_flags(const struct mqtt_message *message)
+{
+    return flags_of(message);
+}
+
+struct mqtt_header mqtt_image_header(unsigned kind,
+                                     const struct mqtt_message *message,
+                                     uint32_t length)
+{
+    return header(kind, message, length);
+}
+
+void mqtt_image_put(struct mqtt_session *s, const struct mqtt_draft *draft)
+{
+    put_packet(s, draft);
 }
 
 static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
@@ -88,12 +106,13 @@ static void put(struct mqtt_session *s, const struct mqtt_draft *draft,
     if (draft->source || draft->expires)
         s->composer_->put(s, draft);
     else
-        mqtt_image_put(s, draft);
+        put_packet(s, draft);
     s->tail_ = mqtt_ring_add(&s->ring_, start, size);
     if (draft->identifier)
         mqtt_store_message(s, &s->slots_[s->publishes_.last_]);
     release_new(s, start, draft->message->qos);
-    MQTT_COUNT(s->config_->statistics, messages_published);
+    if (s->config_->statistics) /* mostly nobody counts: no call for that */
+        MQTT_COUNT(s->config_->statistics, messages_published);
 }
 
 static uint16_t new_slot(struct mqtt_session *s, enum mqtt_qos qos)

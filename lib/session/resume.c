@@ -10,11 +10,6 @@
 #include "wire/ring.h"
 #include "session/composer.h"
 
-static uint32_t from_head(const struct mqtt_session *s, uint32_t position)
-{
-    return mqtt_ring_distance(&s->ring_, s->head_, position);
-}
-
 static void mark_sent(struct mqtt_session *s, struct mqtt_slot *slot)
 {
     slot->flags_ |= MQTT_SLOT_SENT;
@@ -28,7 +23,7 @@ static void mark_all_sent(struct mqtt_session *s)
     uint16_t i = s->publishes_.first_;
 
     while (i != MQTT_NO_SLOT &&
-           from_head(s, s->slots_[i].start_) < from_head(s, s->send_)) {
+           mqtt_outbox_before(s, s->slots_[i].start_, s->send_)) {
         mark_sent(s, &s->slots_[i]);
         i = s->slots_[i].next_;
     }
@@ -48,7 +43,7 @@ static uint32_t never_sent(struct mqtt_session *s)
         uint32_t end = mqtt_ring_add(&s->ring_, start,
                                      mqtt_ring_packet_size(&s->ring_, start));
 
-        if (from_head(s, end) > from_head(s, begin))
+        if (mqtt_outbox_before(s, begin, end))
             begin = end;
     }
     return begin;

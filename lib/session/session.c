@@ -47,3 +47,19 @@ enum mqtt_error mqtt_session_init(struct mqtt_session *s,
     init_lists(s);
     return s->store_ ? s->store_->seam->records->restore(s, config) : MQTT_OK;
 }
+
+uint32_t mqtt_session_expiry_wanted(const struct mqtt_connect_options *options)
+{
+    if (options->session_expiry_s == MQTT_SESSION_EXPIRY_AT_ONCE)
+        return 0;
+    if (!options->session_expiry_s && !options->clean_start)
+        return UINT32_MAX;
+    return options->session_expiry_s;
+}
+
+bool mqtt_session_ends(const struct mqtt_protocol *protocol,
+                       const struct mqtt_connect_options *options)
+{
+    return protocol->clean_ends_session ? options->clean_start
+                                        : !mqtt_session_expiry_wanted(options);
+}

@@ -79,6 +79,9 @@ void mqtt_session_renew(struct mqtt_session *s,
 /* A good CONNACK came: sending begins. */
 void mqtt_session_begin(struct mqtt_session *s);
 
+/* An event that says nothing yet but its type. */
+void mqtt_event_begin(struct mqtt_event *event, unsigned type);
+
 /* A message that has ended by itself: true, with its outcome; and its slot is
  * free. */
 bool mqtt_session_next_ended(struct mqtt_session *s, struct mqtt_event *event);

@@ -30,8 +30,6 @@ struct mqtt_protocol {
     uint8_t maximum_qos;
     /* A clean start also ends the session with the connection. */
     bool clean_ends_session;
-    /* By packet type; NULL: no packet that a server may send. */
-    mqtt_receive_function *receive[16];
     enum mqtt_error (*connect_check)(const struct mqtt_connect_options *);
     uint32_t (*connect_size)(const struct mqtt_connect_options *,
                              const struct mqtt_announced *);
@@ -85,6 +83,8 @@ struct mqtt_protocol {
     /* What is done about messages larger than the input memory, unless the
      * configuration says otherwise; NULL: they end the connection. */
     const struct mqtt_large *large;
+    /* By packet type; NULL: no packet that a server may send. */
+    mqtt_receive_function *receive[16];
 };
 
 /* Whether it has properties and reason codes. */
@@ -94,22 +94,9 @@ static inline bool mqtt_protocol_is_5(const struct mqtt_protocol *protocol)
 }
 
 /* Seconds as CONNECT says them in 5.0; see mqtt_connect_options. */
-static inline uint32_t
-mqtt_session_expiry_wanted(const struct mqtt_connect_options *options)
-{
-    if (options->session_expiry_s == MQTT_SESSION_EXPIRY_AT_ONCE)
-        return 0;
-    if (!options->session_expiry_s && !options->clean_start)
-        return UINT32_MAX;
-    return options->session_expiry_s;
-}
-
+uint32_t mqtt_session_expiry_wanted(const struct mqtt_connect_options *options);
 /* Whether the session is to end with its connection. */
-static inline bool mqtt_session_ends(const struct mqtt_protocol *protocol,
-                                     const struct mqtt_connect_options *options)
-{
-    return protocol->clean_ends_session ? options->clean_start
-                                        : !mqtt_session_expiry_wanted(options);
-}
+bool mqtt_session_ends(const struct mqtt_protocol *protocol,
+                       const struct mqtt_connect_options *options);
 
 #endif
