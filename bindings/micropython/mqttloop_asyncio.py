@@ -19,7 +19,8 @@ from mqttloop import Core, Error
 CONNECTED = mqttloop.EVENT_CONNECTED
 DISCONNECTED = mqttloop.EVENT_DISCONNECTED
 MESSAGE = mqttloop.EVENT_MESSAGE
-ROOM = mqttloop.EVENT_ROOM
+
+CONNECTION, END = -1, -2  # beside packet identifiers, and id() of subscriptions
 
 
 class Client:
@@ -44,7 +45,8 @@ class Client:
             self._core.set_will(*will)
         self._address = host, port, ssl
         self._wake = asyncio.Event()   # the main task has something to do
-        self._moved = asyncio.Event()  # for all that wait for the main task
+        self._moved = asyncio.Event()  # an event has come
+        self._taken = asyncio.Event()  # all that was fed has been pulled
         self._answers = {}             # what is waited for: None, or its event
         self._queue = []               # messages
         self._stream = self._reader = self._task = None
@@ -127,7 +129,8 @@ class Client:
                     self._pull()
                     self._wake.set()
                     if data and not taken:
-                        await self._next_move()
+                        self._taken.clear()
+                        await self._taken.wait()
         except OSError:
             pass
         if stream is self._stream:
@@ -139,6 +142,7 @@ class Client:
         while self._answers or not self._queue:
             event = self._core.pull()
             if event is None:
+                self._taken.set()
                 return
             self._take(event)
             self._moved.set()
@@ -150,12 +154,10 @@ class Client:
             return
         if kind == DISCONNECTED and event[5]:
             self._ended = True
-        key = CONNECTED if kind == DISCONNECTED else kind
-        key = -kind if kind == CONNECTED else event[1]
         if kind in (CONNECTED, DISCONNECTED):
-            key = 'connection'
-        elif not isinstance(key, int):
-            key = id(key)
+            key = CONNECTION
+        else:
+            key = event[1] if isinstance(event[1], int) else id(event[1])
         if key in self._answers:
             self._answers[key] = event
 
@@ -183,7 +185,7 @@ class Client:
         self._core.connect()
         self._ended = False
         self._task = asyncio.create_task(self._run())
-        event = await self._answer('connection')
+        event = await self._answer(CONNECTION)
         if event[0] == DISCONNECTED:
             await self._end(0)
             raise Error(event[2], mqttloop.error_text(event[2]), event[3])
@@ -197,7 +199,7 @@ class Client:
             self._core.tick(ticks_ms())
             self._core.disconnect(timeout_ms)
         self._queue = []
-        self._answers['end'] = None  # whatever comes is pulled
+        self._answers[END] = None  # whatever comes is pulled
         self._wake.set()
         await self._task
 

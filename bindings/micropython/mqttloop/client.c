@@ -158,9 +158,13 @@ void client_forget(struct client *c)
 
 void client_stop(struct client *c)
 {
+    bool outer = c->waiting;
+
+    c->waiting = true; /* it is asked for: nothing was lost */
     link_close(c);
     mqtt_client_closed(core_of(c), MQTT_ERR_CLOSED, NULL);
     client_pull(c);
+    c->waiting = outer;
     if (!is_stopped(c)) {
         mqtt_disconnect(core_of(c), 0);
         link_turn(c);
@@ -451,11 +455,11 @@ static void publish_now(struct publishing *p)
 {
     struct client *c = p->client;
 
-    if (is_accepted(p))
-        raise_refused(p->error);
-    link_write(c);
-    if (!loop_run(c, is_accepted, p, (int32_t)c->command_timeout))
-        time_is_up();
+    if (!is_accepted(p)) {
+        link_write(c);
+        if (!loop_run(c, is_accepted, p, (int32_t)c->command_timeout))
+            time_is_up();
+    }
     raise_refused(p->error);
 }
 
