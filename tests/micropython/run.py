@@ -15,15 +15,22 @@ from pathlib import Path
 
 from broker import Broker, program
 from micropython import Missing, build
+from ports import free_port
 from report import Failure, Report, Skip
 
 CASES = Path(__file__).resolve().parent / 'cases'
 SOURCE = CASES.parents[2]
-FILES = ('ports', 'zerynth', 'memory', 'asynchronous')
-PASSWORDS = '''
+FILES = ('ports', 'zerynth', 'memory', 'asynchronous', 'secure')
+SETTINGS = '''
 allow_anonymous true
 password_file {folder}/passwords
+listener {tls} 127.0.0.1
+allow_anonymous true
+cafile {folder}/ca.pem
+certfile {folder}/ca.pem
+keyfile {folder}/key.pem
 '''
+SKIPPED = 77  # how a case ends that cannot be tried; its last line says why
 TIMEOUT_S = 60
 
 
@@ -55,14 +62,30 @@ def run(interpreter, checkout, server, file, name):
     begin = time.monotonic()
     with subprocess.Popen(
             ['timeout', str(TIMEOUT_S), interpreter, CASES / f'{file}.py', name,
-             str(server.port)], env={**os.environ, 'MICROPYPATH': path},
+             str(server.port)], env={**os.environ, 'MICROPYPATH': path,
+                                           'MQTTLOOP_TLS': str(server.tls),
+                                           'MQTTLOOP_CA': server.ca},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors='replace') as process:
         output = serve(process, server)
         status = process.wait()
+    if status == SKIPPED:
+        raise Skip(output.splitlines()[-1])
     if status:
         raise Failure(f'ended with {status}:\n{output}')
     return f'{time.monotonic() - begin:.2f} s'
+
+
+def make_certificate(folder):
+    """For localhost; MicroPython reads it as DER."""
+    subprocess.run(
+        ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+         'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+         '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+         '-keyout', folder / 'key.pem', '-out', folder / 'ca.pem'],
+        check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(['openssl', 'x509', '-in', folder / 'ca.pem', '-outform',
+                    'der', '-out', folder / 'ca.der'], check=True)
 
 
 def make_server(folder):
@@ -72,9 +95,11 @@ def make_server(folder):
     subprocess.run(['mosquitto_passwd', '-b', '-c', passwords, 'name', 'word'],
                    check=True)
     passwords.chmod(0o644)
+    server.tls, server.ca = free_port(), f'{folder}/ca.der'
+    make_certificate(Path(folder))
     configuration = Path(folder) / 'mosquitto.conf'
     configuration.write_text(configuration.read_text() +
-                             PASSWORDS.format(folder=folder))
+                             SETTINGS.format(folder=folder, tls=server.tls))
     return server
 
 

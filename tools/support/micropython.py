@@ -5,10 +5,11 @@ import subprocess
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-# What needs submodules of MicroPython is left out.
-OPTIONS = ('VARIANT=standard', 'MICROPY_PY_BTREE=0', 'MICROPY_PY_SSL=0',
-           'MICROPY_SSL_AXTLS=0', 'MICROPY_SSL_MBEDTLS=0', 'MICROPY_PY_FFI=0',
+# What needs submodules of MicroPython is left out, but for TLS, if it is there.
+OPTIONS = ('VARIANT=standard', 'MICROPY_PY_BTREE=0', 'MICROPY_PY_FFI=0',
            'MICROPY_PY_BLUETOOTH=0', 'FROZEN_MANIFEST=')
+WITHOUT_TLS = ('MICROPY_PY_SSL=0', 'MICROPY_SSL_AXTLS=0',
+               'MICROPY_SSL_MBEDTLS=0')
 
 
 class Missing(Exception):
@@ -29,6 +30,8 @@ def build(folder, *options):
     """The interpreter, built in `folder`; nothing is written elsewhere."""
     folder = Path(folder).resolve()
     source = checkout()
+    if not (source / 'lib/mbedtls/library/ssl_tls.c').exists():
+        options = (*WITHOUT_TLS, *options)
     done = subprocess.run(
         ['make', '-j2', '-C', source / 'ports/unix', f'BUILD={folder}',
          f'USER_C_MODULES={TOP}/bindings/micropython', *OPTIONS, *options],

@@ -220,13 +220,29 @@ static mp_obj_t return_code(const struct client *c)
                               : MP_OBJ_NEW_SMALL_INT(c->return_code);
 }
 
+/* Without waiting. */
+static void begin_to_connect(struct client *c)
+{
+    raise_refused(mqtt_connect(core_of(c)));
+    c->ended = false;
+    if (c->start_loop)
+        loop_start(c);
+}
+
+void client_renew(struct client *c)
+{
+    c->renew = false;
+    client_stop(c);
+    begin_to_connect(c);
+}
+
 /* Try once, and wait for how it ends. */
 static mp_obj_t try_to_connect(struct client *c)
 {
     mp_obj_t self = MP_OBJ_FROM_PTR(c);
 
     if (c->in_callback) {
-        raise_refused(mqtt_connect(core_of(c)));
+        begin_to_connect(c);
         return return_code(c);
     }
     c->tried = c->ended = c->lost = false;
@@ -328,6 +344,10 @@ static mp_obj_t reconnect(mp_obj_t self)
         raise_refused(MQTT_ERR_STATE);
     if (c->before != mp_const_none)
         client_call(c, c->before, 1, &self);
+    if (c->in_callback) {
+        c->renew = true; /* the core is telling of a message */
+        return return_code(c);
+    }
     client_stop(c);
     return try_to_connect(c);
 }

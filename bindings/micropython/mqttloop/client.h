@@ -52,6 +52,7 @@ struct client {
     bool ended;   /* there will be no connection */
     bool lost;    /* loop_failure is to be asked */
     bool greet;   /* aconnect_cb is to be called */
+    bool renew;   /* reconnect() was called in a callback */
 };
 
 /* ---- link.c --------------------------------------------------------------- */
@@ -108,6 +109,8 @@ bool takes_topic(mp_obj_t function);
 
 /** No connection, and no try to have one. */
 void client_stop(struct client *client);
+/** Connect anew, after a turn. */
+void client_renew(struct client *client);
 /** No call of another client runs this one any more. */
 void client_forget(struct client *client);
 /** What a callback published without room goes out when there is some. */

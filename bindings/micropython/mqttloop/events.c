@@ -123,10 +123,12 @@ static void on_disconnected(struct client *c, const struct mqtt_event *event)
         c->return_code = event->reason_code;
     c->why = event->error;
     c->why_code = event->reason_code;
-    if (event->retry_at == MQTT_NEVER)
-        c->ended = !c->waiting && !c->lost;
-    else if (!c->waiting)
+    if (event->retry_at != MQTT_NEVER && !c->waiting)
         on_lost(c);
+    else if (event->retry_at == MQTT_NEVER)
+        c->ended = !c->waiting && !c->lost;
+    if (c->ended)
+        loop_stop(c);
 }
 
 static void answer(struct client *c, const struct mqtt_event *event)
@@ -212,5 +214,7 @@ void client_after_turn(struct client *c)
         c->lost = false;
         ask_loop_failure(c);
     }
+    if (c->renew)
+        client_renew(c);
     raise_caught(c);
 }

@@ -78,9 +78,9 @@ void link_close(struct client *c)
     int error;
 
     if (link->stream != MP_OBJ_NULL) {
-        loop_unwatch(c);
         mp_get_stream(link->stream)
             ->ioctl(link->stream, MP_STREAM_CLOSE, 0, &error);
+        loop_unwatch(c);
     }
     link->stream = link->addresses = MP_OBJ_NULL;
     link->connecting = link->open = false;
@@ -201,7 +201,8 @@ static void try_next(struct client *c)
     fail(c, MQTT_ERR_NETWORK);
 }
 
-/* TLS shakes hands when it is first written to. */
+/* TLS shakes hands when it is first written to; what it then raises, see
+ * transferred(). */
 static void wrap(struct client *c)
 {
     mp_obj_t all[3 + 4], no = mp_const_false;
@@ -261,22 +262,68 @@ static void advance(struct client *c)
 
 /* ---- bytes ----------------------------------------------------------------------------- */
 
+#define RAISED -1 /* in place of an errno: link.error says what */
+
+struct transfer {
+    void *bytes;
+    size_t size, count;
+    int error;
+};
+
+/* TLS raises when it believes nothing of a certificate. */
+static bool transferred(struct client *c, struct transfer *t,
+                        mp_uint_t (*move)(mp_obj_t, void *, mp_uint_t, int *))
+{
+    nlr_buf_t nlr;
+
+    if (nlr_push(&nlr)) {
+        c->link.error = MP_OBJ_FROM_PTR(nlr.ret_val);
+        if (!is_failure(c->link.error))
+            nlr_jump(nlr.ret_val);
+        t->error = RAISED;
+        return false;
+    }
+    t->count = move(c->link.stream, t->bytes, t->size, &t->error);
+    nlr_pop();
+    return t->count != MP_STREAM_ERROR;
+}
+
+/* Whether it has ended the connection. */
+static bool failed(struct client *c, int error)
+{
+    if (error == RAISED)
+        fail(c, MQTT_ERR_TLS);
+    else if (!mp_is_nonblocking_error(error))
+        fail_by(c, error);
+    return !c->link.open;
+}
+
+static mp_uint_t write_some(mp_obj_t stream, void *bytes, mp_uint_t size,
+                            int *error)
+{
+    return mp_get_stream(stream)->write(stream, bytes, size, error);
+}
+
+static mp_uint_t read_some(mp_obj_t stream, void *bytes, mp_uint_t size,
+                           int *error)
+{
+    return mp_get_stream(stream)->read(stream, bytes, size, error);
+}
+
 bool link_write(struct client *c)
 {
     struct mqtt_client *core = &c->core.client;
-    mp_obj_t stream = c->link.stream;
-    const void *bytes;
-    size_t size, count;
+    struct transfer t;
     bool moved = false;
-    int error;
 
-    while (c->link.open && (bytes = mqtt_client_output_buf(core, &size))) {
-        count = mp_get_stream(stream)->write(stream, bytes, size, &error);
-        if (count != MP_STREAM_ERROR)
-            mqtt_client_output_done(core, count);
-        else if (!mp_is_nonblocking_error(error))
-            fail_by(c, error);
-        if (count == MP_STREAM_ERROR || !count)
+    while (c->link.open &&
+           (t.bytes = (void *)mqtt_client_output_buf(core, &t.size))) {
+        if (!transferred(c, &t, write_some)) {
+            failed(c, t.error);
+            break;
+        }
+        mqtt_client_output_done(core, t.count);
+        if (!t.count)
             break;
         moved = true;
     }
@@ -286,23 +333,17 @@ bool link_write(struct client *c)
 static bool receive(struct client *c)
 {
     struct mqtt_client *core = &c->core.client;
-    mp_obj_t stream = c->link.stream;
-    size_t size, count;
-    void *into;
-    int error;
+    struct transfer t;
 
-    if (!c->link.open || !(into = mqtt_client_input_buf(core, NULL, 0, &size)))
+    if (!c->link.open ||
+        !(t.bytes = mqtt_client_input_buf(core, NULL, 0, &t.size)))
         return false;
-    count = mp_get_stream(stream)->read(stream, into, size, &error);
-    if (count == MP_STREAM_ERROR) {
-        if (mp_is_nonblocking_error(error))
-            return false;
-        fail_by(c, error);
-    } else if (count) {
-        mqtt_client_input_done(core, count);
-    } else {
+    if (!transferred(c, &t, read_some))
+        return failed(c, t.error);
+    if (t.count)
+        mqtt_client_input_done(core, t.count);
+    else
         fail_by(c, MP_ECONNRESET);
-    }
     return true;
 }
 

@@ -27,9 +27,12 @@ mp_obj_t call_method(mp_obj_t object, qstr name, size_t n,
  * started. */
 static struct client *each(struct client *own, struct client *last)
 {
-    struct client *next =
-        last ? last->next : (struct client *)MP_STATE_VM(mqttloop_started);
+    struct client *next = MP_STATE_VM(mqttloop_started);
 
+    if (last && last == own && !own->started)
+        return NULL;
+    if (last)
+        next = last->next;
     return next || !own || own->started || last == own ? next : own;
 }
 

@@ -76,7 +76,7 @@ def dropped(port):
         client = mqtt.Client('d%d' % number, True)
         client.connect(HOST, 60, port, start_loop=number % 2)
         client.subscribe('d', lambda c, p: None)
-        client.publish('d', 'x', 1)
+        client.publish('e', 'x', 1)
         if number % 2:
             client.disconnect()
 

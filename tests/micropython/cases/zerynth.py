@@ -385,4 +385,43 @@ def reconnected(port):
     client.publish('x', 'y', 2)
 
 
+def begun_in_callbacks(port):
+    """reconnect(), disconnect() and connect() in callbacks."""
+    client, got = mqtt.Client('b', True), []
+
+    def command(client, payload):
+        got.append(payload)
+        if payload == 'reconnect':
+            client.reconnect()
+        else:
+            client.disconnect()
+
+    client.connect(HOST, 60, port, aconnect_cb=lambda c: got.append('up'))
+    client.subscribe('b', command, 1)
+    client.publish('b', 'reconnect', 1)
+    until(client, lambda: got[-2:] == ['reconnect', 'up'])
+    equal(got, ['up', 'reconnect', 'up'])
+    client.publish('b', 'disconnect', 1)
+    client.loop_forever()
+    assert not client.connected()
+    equal(client.connect(HOST, 60, port), 0)
+
+
+class Derived(mqtt.Client):
+    """With a method of its own."""
+
+    def say(self, text):
+        self.publish('derived', text, 1)
+
+
+def derived(port):
+    """A class of the program's."""
+    client, got = Derived('d', clean_session=True), []
+    client.connect(HOST, 60, port)
+    client.subscribe('derived', lambda c, p: got.append(p))
+    client.say('hello')
+    until(client, lambda: got)
+    equal(got, ['hello'])
+
+
 main(globals())
