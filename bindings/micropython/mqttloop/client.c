@@ -305,24 +305,26 @@ static void take_over(struct client *c, const mp_arg_val_t *a, mp_uint_t port)
     c->start_loop = a[8].u_bool;
 }
 
+static const mp_arg_t connect_arguments[] = {
+    {MP_QSTR_host, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
+    {MP_QSTR_keepalive, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
+    {MP_QSTR_port, MP_ARG_OBJ, NUMBER(1883)},
+    {MP_QSTR_ssl_ctx, MP_ARG_OBJ, NONE},
+    {MP_QSTR_sock_keepalive, MP_ARG_OBJ, NONE},
+    {MP_QSTR_breconnect_cb, MP_ARG_OBJ, NONE},
+    {MP_QSTR_aconnect_cb, MP_ARG_OBJ, NONE},
+    {MP_QSTR_loop_failure, MP_ARG_OBJ, NONE},
+    {MP_QSTR_start_loop, MP_ARG_BOOL, {.u_bool = true}},
+};
+
 static mp_obj_t connect(size_t n, const mp_obj_t *given, mp_map_t *named)
 {
-    static const mp_arg_t allowed[] = {
-        {MP_QSTR_host, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
-        {MP_QSTR_keepalive, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
-        {MP_QSTR_port, MP_ARG_OBJ, NUMBER(1883)},
-        {MP_QSTR_ssl_ctx, MP_ARG_OBJ, NONE},
-        {MP_QSTR_sock_keepalive, MP_ARG_OBJ, NONE},
-        {MP_QSTR_breconnect_cb, MP_ARG_OBJ, NONE},
-        {MP_QSTR_aconnect_cb, MP_ARG_OBJ, NONE},
-        {MP_QSTR_loop_failure, MP_ARG_OBJ, NONE},
-        {MP_QSTR_start_loop, MP_ARG_BOOL, {.u_bool = true}},
-    };
-    mp_arg_val_t a[MP_ARRAY_SIZE(allowed)];
+    mp_arg_val_t a[MP_ARRAY_SIZE(connect_arguments)];
     struct client *c = MP_OBJ_TO_PTR(given[0]);
     mp_uint_t port;
 
-    mp_arg_parse_all(n - 1, given + 1, named, MP_ARRAY_SIZE(a), allowed, a);
+    mp_arg_parse_all(n - 1, given + 1, named, MP_ARRAY_SIZE(a),
+                     connect_arguments, a);
     if (!is_stopped(c))
         raise_refused(MQTT_ERR_STATE);
     check_host(a[0].u_obj);
@@ -540,19 +542,27 @@ void client_flush(struct client *c)
     }
 }
 
+static void await_end(const struct publishing *p)
+{
+    struct answer answer = {.packet_identifier = p->packet_identifier};
+
+    await(p->client, &answer);
+    judge(&answer);
+}
+
+static const mp_arg_t publish_arguments[] = {
+    {MP_QSTR_topic, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
+    {MP_QSTR_payload, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
+    {MP_QSTR_qos, MP_ARG_OBJ, NUMBER(0)},
+    {MP_QSTR_retain, MP_ARG_BOOL, {.u_bool = false}},
+};
+
 static mp_obj_t publish(size_t n, const mp_obj_t *given, mp_map_t *named)
 {
-    static const mp_arg_t allowed[] = {
-        {MP_QSTR_topic, MP_ARG_OBJ | MP_ARG_REQUIRED, NONE},
-        {MP_QSTR_payload, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
-        {MP_QSTR_qos, MP_ARG_OBJ, NUMBER(0)},
-        {MP_QSTR_retain, MP_ARG_BOOL, {.u_bool = false}},
-    };
     struct publishing p = {.client = MP_OBJ_TO_PTR(given[0])};
-    struct answer answer = {.come = false};
     mp_arg_val_t a[4];
 
-    mp_arg_parse_all(n - 1, given + 1, named, 4, allowed, a);
+    mp_arg_parse_all(n - 1, given + 1, named, 4, publish_arguments, a);
     p.message = message_from(a[0].u_obj, a[1].u_obj, a[2].u_obj, a[3].u_bool);
     begin(p.client);
     if (p.client->in_callback) {
@@ -560,13 +570,10 @@ static mp_obj_t publish(size_t n, const mp_obj_t *given, mp_map_t *named)
         return mp_const_none;
     }
     publish_now(&p);
-    if (!p.packet_identifier) {
+    if (p.packet_identifier)
+        await_end(&p);
+    else
         link_write(p.client);
-        return mp_const_none;
-    }
-    answer.packet_identifier = p.packet_identifier;
-    await(p.client, &answer);
-    judge(&answer);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_KW(publish_object, 1, publish);
