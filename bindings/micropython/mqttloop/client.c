@@ -664,7 +664,8 @@ static mp_obj_t loop(mp_obj_t self)
 {
     struct client *c = outside(self);
 
-    loop_turn(c, (int32_t)c->cycle_timeout);
+    if (c->link.host != MP_OBJ_NULL)
+        loop_turn(c, (int32_t)c->cycle_timeout);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(loop_object, loop);

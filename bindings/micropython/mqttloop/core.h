@@ -57,10 +57,12 @@ struct core {
     mp_obj_t identifier, user_name, password; /* MP_OBJ_NULL: none */
     struct will *will;
     byte *assembly; /* payload of a message that comes in parts; NULL: none */
-    mp_obj_t hits;  /* a list: targets of the message that is being pulled */
+    mp_obj_t hits;  /* of the message that is being pulled: Core: a list of
+                       targets; Client: what callbacks are given */
     mqtt_time now;
-    uint32_t ticks, random;
-    bool text, pulling;
+    uint32_t ticks; /* at `now` */
+    uint32_t random;
+    bool text; /* payloads are str */
 };
 
 extern const mp_obj_type_t mqttloop_type_core, mqttloop_type_node,
@@ -88,7 +90,8 @@ mp_obj_t error_of(enum mqtt_error error, const char *words,
 
 /* ---- core.c: making, CONNECT, requests ----------------------------------- */
 
-/** What a new object of either type is given, see the table in core.c. */
+/** What a new object of either type is given; sizes are bytes, and `slots` a
+ * number. Raises what is wrong with it. */
 struct core_arguments {
     mp_obj_t client_id;
     bool clean_session;

@@ -17,7 +17,8 @@ mp_obj_t call_method(mp_obj_t object, qstr name, size_t n,
     mp_obj_t all[2 + 4];
 
     mp_load_method(object, name, all);
-    memcpy(all + 2, arguments, n * sizeof *arguments);
+    if (n)
+        memcpy(all + 2, arguments, n * sizeof *arguments);
     return mp_call_method_n_kw(n, 0, all);
 }
 

@@ -70,6 +70,38 @@ def too_large(port):
     equal(got[-1], 5)
 
 
+def exhausted(port):
+    """MemoryError anywhere leaves a client that goes on."""
+    client, got, failed = mqtt.Client('x', True), [], [0]
+    client.connect(HOST, 60, port)
+    client.subscribe('x', lambda c, p: got.append(p), 1)
+    client.publish('x', 'first', 1)
+
+    def attempt(left):
+        filler, step, spare = None, 4096, [bytearray(32) for _ in range(left)]
+        while step >= 32:
+            try:
+                filler = (filler, bytearray(step))
+            except MemoryError:
+                step //= 2
+        spare.clear()
+        try:
+            client.publish('x', 'in vain' * 9, 1)
+            client.subscribe('y%d' % left, print)
+            client.unsubscribe('y%d' % left)
+            client.loop()
+        except MemoryError:
+            failed[0] += 1
+
+    client.cycle_timeout = 0
+    for left in range(40):
+        attempt(left)
+        gc.collect()
+    assert failed[0], 'the heap was never full'
+    client.publish('x', 'end', 1)
+    until(client, lambda: got and got[-1] == 'end')
+
+
 def dropped(port):
     """A thousand clients come and go; the heap stays as it was."""
     def one(number):
