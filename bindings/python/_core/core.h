@@ -136,6 +136,7 @@ PyObject *raise_error(struct state *state, enum mqtt_error error);
 PyObject *client_received(PyObject *self, PyObject *arguments);
 PyObject *client_feed(PyObject *self, PyObject *data);
 PyObject *client_output(PyObject *self, PyObject *arguments);
+PyObject *client_take(PyObject *self, PyObject *unused);
 PyObject *client_sent(PyObject *self, PyObject *arguments);
 PyObject *client_wants(PyObject *self, PyObject *unused);
 PyObject *client_opened(PyObject *self, PyObject *unused);

@@ -153,6 +153,26 @@ PyObject *client_output(PyObject *self, PyObject *arguments)
     return bytes_of(span);
 }
 
+PyObject *client_take(PyObject *self, PyObject *unused)
+{
+    struct client_object *c = client_enter(self);
+    struct mqtt_span span;
+    PyObject *bytes;
+
+    (void)unused;
+    if (!c)
+        return NULL;
+    span.data = mqtt_client_output_buf(&c->client, &span.size);
+    if (!span.data)
+        Py_RETURN_NONE;
+    if (span.size > OUTPUT_MOST)
+        span.size = OUTPUT_MOST;
+    bytes = bytes_of(span);
+    if (bytes)
+        mqtt_client_output_done(&c->client, span.size);
+    return bytes;
+}
+
 PyObject *client_sent(PyObject *self, PyObject *arguments)
 {
     struct client_object *c;

@@ -227,6 +227,9 @@ PyMethodDef client_methods[] = {
      "feed(data)\n--\n\nTake received bytes; how many of them were taken."},
     {"output", client_output, METH_VARARGS,
      "output(limit=65536)\n--\n\nThe next bytes for the network, or None."},
+    {"take", client_take, METH_NOARGS,
+     "take()\n--\n\noutput() and sent() in one, for a network that takes\n"
+     "whatever it is given."},
     {"sent", client_sent, METH_VARARGS,
      "sent(size)\n--\n\nThe network took the first so many of output()."},
     {"wants", client_wants, METH_NOARGS,
