@@ -133,15 +133,17 @@ PyObject *raise_error(struct state *state, enum mqtt_error error);
 /* ---- subjects of methods ------------------------------------------------- */
 
 /* ports.c */
-PyObject *client_received(PyObject *self, PyObject *arguments);
+PyObject *client_received(PyObject *self, PyObject *count);
 PyObject *client_feed(PyObject *self, PyObject *data);
 PyObject *client_output(PyObject *self, PyObject *arguments);
 PyObject *client_take(PyObject *self, PyObject *unused);
-PyObject *client_sent(PyObject *self, PyObject *arguments);
+PyObject *client_sent(PyObject *self, PyObject *count);
 PyObject *client_wants(PyObject *self, PyObject *unused);
 PyObject *client_opened(PyObject *self, PyObject *unused);
 PyObject *client_closed(PyObject *self, PyObject *arguments);
-PyObject *client_tick(PyObject *self, PyObject *arguments);
+PyObject *client_tick(PyObject *self, PyObject *time);
+PyObject *client_idle(PyObject *self, PyObject *until);
+PyObject *client_receptive(PyObject *self, void *unused);
 PyObject *client_deadline(PyObject *self, PyObject *unused);
 /** The next event, taking what was received. */
 bool client_advance(struct client_object *c, struct mqtt_event *event);

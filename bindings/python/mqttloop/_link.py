@@ -36,10 +36,12 @@ def seed():
 
 
 class Plain:
-    """A connected socket that never blocks: None means not now."""
+    """A connected socket that never blocks: None means not now; or, for it is
+    the socket's own, send() raises BlockingIOError."""
 
     def __init__(self, sock):
         self.sock = sock
+        self.send = sock.send
 
     def ready(self):
         """None when bytes may flow, else what to wait for first."""
@@ -49,13 +51,6 @@ class Plain:
         """How many bytes came; 0: the end."""
         try:
             return self.sock.recv_into(buffer)
-        except (BlockingIOError, InterruptedError):
-            return None
-
-    def send(self, data):
-        """How many bytes were taken."""
-        try:
-            return self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             return None
 
@@ -79,9 +74,9 @@ class Secure(Plain):
         from socket import socket as whole_socket
         sock = whole_socket(fileno=sock.detach())
         sock.setblocking(False)  # it does not remember
-        super().__init__(context.wrap_socket(
+        self.sock = context.wrap_socket(  # and send() is the one below
             sock, server_hostname=host, do_handshake_on_connect=False,
-            suppress_ragged_eofs=True))
+            suppress_ragged_eofs=True)
         self.want_read = ssl.SSLWantReadError
         self.want_write = ssl.SSLWantWriteError
         self.end = ssl.SSLZeroReturnError
@@ -295,6 +290,8 @@ class Link:
                 break
             try:
                 count = self._stream.send(data)
+            except (BlockingIOError, InterruptedError):
+                break
             except (OSError, ValueError) as error:
                 self._fail(error, _core.ERR_NETWORK)
                 return True

@@ -70,6 +70,7 @@ class _Protocol(asyncio.BufferedProtocol):
 
     def __init__(self, client: Client) -> None:
         self.client: Optional[Client] = client
+        self.buffer = client._core.buffer
         self.spare: Optional[bytearray] = None  # it was lent instead
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -77,10 +78,8 @@ class _Protocol(asyncio.BufferedProtocol):
             self.client._opened(transport)
 
     def get_buffer(self, sizehint: int) -> Any:
-        client = self.client
-        if client is not None and client._core.receptive \
-                and not client._pending:
-            return client._core.buffer
+        if self.client is not None and not self.client._paused:
+            return self.buffer
         # TLS of 3.9 and 3.10 gives more after pause_reading().
         self.spare = bytearray(SPARE)
         return self.spare
@@ -140,7 +139,8 @@ class Client(BaseClient):
     def __init__(self, url: str = 'mqtt://localhost', **settings: Any) -> None:
         super().__init__(url, **settings)
         self._loop: asyncio.AbstractEventLoop
-        self._crowd: asyncio.Lock  # whoever waits for room
+        self._crowd: asyncio.Lock  # whoever waits for room, and
+        self._crowding = 0         # how many these are
         self._transport: Any = None
         self._protocol_object: Optional[_Protocol] = None
         self._opening: Optional[asyncio.Task[None]] = None
@@ -272,7 +272,7 @@ class Client(BaseClient):
         DeliveryError: refused, expired, or lost with the session. Cancelling
         gives up the waiting, not the message.
         """
-        if self._awaited or not qos or properties or self._crowd.locked():
+        if self._awaited or not qos or properties or self._crowding:
             return await self._publish(topic, payload, qos, retain, properties)
         try:
             identifier = self._core.publish(topic, payload, qos, retain)
@@ -304,21 +304,25 @@ class Client(BaseClient):
     async def _accept(self, topic: str, payload: _core.Bytes, qos: int,
                       retain: bool, properties: Mapping[str, Any]) -> int:
         """Into the outbox, in the order of the calls."""
-        if not self._crowd.locked():
+        if not self._crowding:
             try:
                 return self.publish_nowait(topic, payload, qos, retain,
                                            **properties)
             except NoRoomError:
                 pass
-        async with self._crowd:
-            while True:
-                try:
-                    return self.publish_nowait(topic, payload, qos, retain,
-                                               **properties)
-                except NoRoomError:
-                    if self._is_over():
-                        raise
-                await self._make_room()
+        self._crowding += 1
+        try:
+            async with self._crowd:
+                while True:
+                    try:
+                        return self.publish_nowait(topic, payload, qos, retain,
+                                                   **properties)
+                    except NoRoomError:
+                        if self._is_over():
+                            raise
+                    await self._make_room()
+        finally:
+            self._crowding -= 1
 
     async def _make_room(self) -> None:
         self._turn()
@@ -421,14 +425,18 @@ class Client(BaseClient):
         """What the client wants, events, bytes out, the next deadline."""
         if self._turning or self._stopped is None or self._stopped.done():
             return
-        self._turning = True
+        self._turning, core = True, self._core
         try:
-            self._core.tick(int(self._loop.time() * 1000))
-            self._serve()
+            core.tick(int(self._loop.time() * 1000))
+            if core.wants() or self._opening is not None:
+                self._serve()
             self._take_events()
+            if not self._paused and self._timer_at is not None \
+                    and core.idle(self._timer_at):
+                return
             while self._write():
                 self._take_events()  # some waited for room
-            if self._core.wants():
+            if core.wants():
                 self._serve()
                 self._take_events()
         finally:
@@ -451,7 +459,7 @@ class Client(BaseClient):
 
     def _take_events(self) -> None:
         pull, handle, may_pull = self._core.pull, self._handle, self._may_pull
-        while may_pull():
+        while self._awaited or may_pull():
             event = pull()
             if event is not None:
                 handle(event)
