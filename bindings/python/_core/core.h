@@ -82,6 +82,14 @@ struct client_object {
     mqtt_time now;
     enum mqtt_error closing_why;
 
+    /* The event that was taken last, and whether it has to be given yet: when
+     * there was no memory to make an object of it, the next pull() tries again.
+     * Until then the core is asked for no other, and nothing is received, so
+     * that what it names stays. */
+    struct mqtt_event event;
+    bool held;
+    PyObject *held_detail; /* bytes, named by that event */
+
     PyObject *detail;   /* bytes, named by closed() */
     PyObject *end;      /* bytes, properties of our DISCONNECT */
     PyObject *assembly; /* bytes of a message that comes in parts */

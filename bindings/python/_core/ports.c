@@ -80,7 +80,7 @@ bool client_advance(struct client_object *c, struct mqtt_event *event)
 
 static bool has_room(struct client_object *c)
 {
-    if (!c->received && !c->closing)
+    if (!c->received && !c->closing && !c->held)
         return true;
     PyErr_SetString(PyExc_RuntimeError,
                     "what was received before has not been pulled");
@@ -112,7 +112,7 @@ PyObject *client_feed(PyObject *self, PyObject *data)
         Py_XDECREF(bytes);
         return NULL;
     }
-    if (c->received || c->closing)
+    if (c->received || c->closing || c->held)
         span.size = 0;
     if (span.size > c->size)
         span.size = c->size;
@@ -310,7 +310,7 @@ static bool receptive(struct client_object *c)
 {
     size_t size;
 
-    return !c->received && !c->closing &&
+    return !c->received && !c->closing && !c->held &&
            mqtt_client_input_buf(&c->client, NULL, 0, &size);
 }
 
