@@ -13,10 +13,10 @@ from mqttloop import (Client, ConnectError, DeliveryError, LostError,
 PATIENCE_S = 30
 
 
-def run(coroutine, loop_factory=None):
+def run(coroutine, loop_factory=None, patience=PATIENCE_S):
     """In a loop of its own; nothing may be left in it."""
     async def guarded():
-        result = await asyncio.wait_for(coroutine, PATIENCE_S)
+        result = await asyncio.wait_for(coroutine, patience)
         await asyncio.sleep(0)
         left = [task for task in asyncio.all_tasks()
                 if task is not asyncio.current_task()]
@@ -388,7 +388,7 @@ def test_nothing_is_lost(broker):
                     message = await messages.__anext__()
                     assert int(message.payload) == number
                 await publishing
-    run(asyncio.wait_for(main(), 300) if LONG else main())
+    run(main(), patience=300)
 
 
 def test_sync_there_and_back(broker, protocol):
@@ -403,6 +403,18 @@ def test_sync_there_and_back(broker, protocol):
         assert client.messages.get(0.02) is None
         client.unsubscribe('sync/0')
         assert client.fileno() > 0
+
+
+def test_sync_nothing_is_lost(broker):
+    """Each way: its own messages come back."""
+    with sync.Client(broker.url) as client:
+        client.subscribe('both/ways', 1)
+        for first in range(0, 100000 if LONG else 10000, 500):
+            numbers = range(first, first + 500)
+            for number in numbers:
+                client.publish_nowait('both/ways', str(number), 1)
+            for number in numbers:
+                assert int(client.messages.get(30).payload) == number
 
 
 def test_sync_request(broker):

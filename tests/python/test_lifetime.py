@@ -116,7 +116,8 @@ def test_the_interpreter_may_end_connected(script, broker, face):
                 'c = sync.Client("mqtt://127.0.0.1:" + sys.argv[1])\n'
                 'c.connect(); c.subscribe("x")\nprint("end")',
     }[face], broker.port)
-    assert said.startswith('end\n')
+    # A slow machine is told of slow callbacks, and clients of their end.
+    assert 'end' in said.splitlines()
 
 
 def test_sub_interpreters(script):
