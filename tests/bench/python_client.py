@@ -2,7 +2,9 @@
 
 python_client.py FACE CASE --port PORT [--messages N]
 
-FACE is mqtt, aio, sync (mqttloop's) or paho. Prints one line of JSON.
+FACE is mqtt, aio, sync (mqttloop's) or paho; or floor: asyncio's transport with
+a ready-made PUBLISH, one Future for each PUBACK, and no client at all. Each uses
+what its library offers to everybody. Prints one line of JSON.
 """
 
 import argparse
@@ -113,19 +115,36 @@ def mqtt_publish(port, count, qos, each):
     return time.process_time() - began
 
 
+class Ended:
+    """How many publishes were acknowledged, as paho's on_publish tells."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, event):
+        from mqttloop import _core
+        if event.type == _core.EVENT_PUBLISHED:
+            self.count += 1
+
+
 def sync_publish(port, count, qos, each):
-    from mqttloop import sync
-    client = sync.Client(f'mqtt://127.0.0.1:{port}', protocol=4)
+    from mqttloop import NoRoomError, sync
+    ended = Ended()
+    client = sync.Client(f'mqtt://127.0.0.1:{port}', protocol=4,
+                         on_event=None if each else ended)
     client.connect()
     began = time.process_time()
     for _ in range(count):
         if each:
             client.publish(TOPIC, PAYLOAD, qos)
-        else:
-            client._accept(TOPIC, PAYLOAD, qos, False, {})
-    while client._core.outstanding():
+            continue
+        try:
+            client.publish_nowait(TOPIC, PAYLOAD, qos)
+        except NoRoomError:
+            client.publish(TOPIC, PAYLOAD, qos)
+    while qos and not each and ended.count < count:
         client.sleep(0.002)
-    client.flush()
+    client.disconnect()
     return time.process_time() - began
 
 
@@ -134,44 +153,55 @@ def sync_receive(port, count, qos):
     client = sync.Client(f'mqtt://127.0.0.1:{port}', protocol=4)
     client.connect()
     began = time.process_time()
-    client._register(TOPIC, qos, None, {}, {})
+    client.subscribe(TOPIC, qos)
     for number, _ in enumerate(client.messages, 1):
         if number == count:
             break
     return time.process_time() - began
 
 
-def aio_run(port, work):
+def aio_run(port, work, on_event=None):
     import asyncio
 
     import mqttloop
 
     async def main():
-        client = mqttloop.Client(f'mqtt://127.0.0.1:{port}', protocol=4)
+        client = mqttloop.Client(f'mqtt://127.0.0.1:{port}', protocol=4,
+                                 on_event=on_event)
         await client.connect()
         began = time.process_time()
         await work(client)
+        await client.disconnect()
         return time.process_time() - began
     return asyncio.run(main())
 
 
 def aio_publish(port, count, qos, each):
-    async def work(client):
+    from mqttloop import NoRoomError
+    ended = Ended()
+
+    async def one_by_one(client):
+        for _ in range(count):
+            await client.publish(TOPIC, PAYLOAD, qos)
+
+    async def together(client):
         import asyncio
         for _ in range(count):
-            if each:
+            try:
+                client.publish_nowait(TOPIC, PAYLOAD, qos)
+            except NoRoomError:
                 await client.publish(TOPIC, PAYLOAD, qos)
-            else:
-                await client._accept(TOPIC, PAYLOAD, qos, False, {})
-        while client._core.outstanding():
+        while ended.count < count:
             await asyncio.sleep(0.002)
-    return aio_run(port, work)
+
+    if each or not qos:
+        return aio_run(port, one_by_one)
+    return aio_run(port, together, ended)
 
 
 def aio_receive(port, count, qos):
     async def work(client):
-        client._register(TOPIC, qos, None, {}, {})
-        client._requested()
+        await client.subscribe(TOPIC, qos)
         number = 0
         async for _ in client.messages:
             number += 1
@@ -180,9 +210,46 @@ def aio_receive(port, count, qos):
     return aio_run(port, work)
 
 
+# ---- the floor ---------------------------------------------------------------
+
+def floor_publish(port, count, qos, each):
+    """No client: what asyncio itself takes for a round trip."""
+    import asyncio
+    connect = b'\x10\x11\0\4MQTT\4\2\0\0\0\5floor'
+    body = b'\0\5' + TOPIC.encode() + b'\0\1' + PAYLOAD
+    publish = b'\x32' + bytes([len(body)]) + body
+
+    class Protocol(asyncio.BufferedProtocol):
+        answer, buffer = None, memoryview(bytearray(65536))
+
+        def get_buffer(self, sizehint):
+            return self.buffer
+
+        def buffer_updated(self, nbytes):
+            self.answer.set_result(None)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(
+            Protocol, '127.0.0.1', port)
+
+        async def ask(packet):
+            protocol.answer = loop.create_future()
+            transport.write(packet)
+            await protocol.answer
+        await ask(connect)
+        began = time.process_time()
+        for _ in range(count):
+            await ask(publish)
+        took = time.process_time() - began
+        transport.abort()
+        return took
+    return asyncio.run(main())
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('face', choices=['mqtt', 'aio', 'sync', 'paho'])
+    parser.add_argument('face', choices=['mqtt', 'aio', 'sync', 'paho', 'floor'])
     parser.add_argument('case', choices=['memory', 'publish', 'receive'])
     parser.add_argument('--port', type=int, required=True)
     parser.add_argument('--qos', type=int, default=0)

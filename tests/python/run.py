@@ -3,6 +3,7 @@ does. Options that are not known here go to pytest: -k, -x, ..."""
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,13 +48,41 @@ class Lines:
             print(f'FAILED  {report.nodeid}: {report.longreprtext}')
 
 
+def sanitized(source):
+    """Build the extension with AddressSanitizer and UBSan, and run this program
+    again over it; Python's own leaks at its end are not looked for."""
+    build = source / 'build-python-asan'
+    if not (build / 'build.ninja').exists():
+        subprocess.run(['meson', 'setup', '-Db_sanitize=address,undefined',
+                        '-Db_lundef=false', '-Dexamples=false', build, source],
+                       check=True, stdout=sys.stderr)
+    subprocess.run(['ninja', '-C', build, 'tests/python/nomemory.so',
+                    'bindings/python/mqttloop/_core.abi3.so'], check=True,
+                   stdout=sys.stderr)
+    library = subprocess.run(['gcc', '-print-file-name=libasan.so'], text=True,
+                             check=True, stdout=subprocess.PIPE).stdout.strip()
+    os.environ.update({
+        'LD_PRELOAD': library, 'PYTHONMALLOC': 'malloc',
+        'PYTHONPATH': ':'.join(map(str, (
+            build / 'bindings/python', build / 'tests/python',
+            source / 'tools/support', source / 'tests/support'))),
+        'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=1',
+        'UBSAN_OPTIONS': 'halt_on_error=1:abort_on_error=1:print_stacktrace=1'})
+    arguments = [word for word in sys.argv[1:] if word != '--asan']
+    os.execv(sys.executable, [sys.executable, __file__, *arguments])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--source', type=Path, required=True)
     parser.add_argument('--library')
     parser.add_argument('--long', action='store_true',
                         help='100,000 messages, more examples, a longer watch')
+    parser.add_argument('--asan', action='store_true',
+                        help='over an extension built with sanitizers')
     known, others = parser.parse_known_args()
+    if known.asan:
+        sanitized(known.source.resolve())
     os.environ['MQTTLOOP_SOURCE'] = str(known.source)
     os.environ['MQTTLOOP_LONG'] = '1' if known.long else ''
     lines = Lines()

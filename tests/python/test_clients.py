@@ -13,10 +13,10 @@ from mqttloop import (Client, ConnectError, DeliveryError, LostError,
 PATIENCE_S = 30
 
 
-def run(coroutine, loop_factory=None):
+def run(coroutine, loop_factory=None, patience=PATIENCE_S):
     """In a loop of its own; nothing may be left in it."""
     async def guarded():
-        result = await asyncio.wait_for(coroutine, PATIENCE_S)
+        result = await asyncio.wait_for(coroutine, patience)
         await asyncio.sleep(0)
         left = [task for task in asyncio.all_tasks()
                 if task is not asyncio.current_task()]
@@ -162,6 +162,71 @@ def test_a_slow_consumer_stops_the_reading(broker):
             for number in range(100):
                 message = await slow.messages.__anext__()
                 assert int(message.payload[:6]) == number
+    run(main())
+
+
+def test_who_waits_for_room_keeps_the_order_of_the_calls(broker):
+    async def main():
+        async with Client(broker.url, slots=4) as client, \
+                Client(broker.url) as other:
+            async with other.subscription('order', 1) as messages:
+                calls = []
+
+                async def work():
+                    for _ in range(50):
+                        calls.append(None)
+                        await client.publish('order', str(len(calls)), 1)
+
+                working = [asyncio.create_task(work()) for _ in range(20)]
+                for number in range(1, 1001):
+                    message = await messages.__anext__()
+                    assert int(message.payload) == number
+                await asyncio.gather(*working)
+    run(main())
+
+
+def test_little_memory_for_acknowledgements_holds_nothing_up():
+    flood = b''.join(b'\x32\6\0\1a' + bytes([0, number]) + b'x'
+                     for number in range(1, 201))
+
+    async def serve(reader, writer):
+        await reader.readuntil(b'MQTT')
+        writer.write(b'\x20\2\0\0')
+        await reader.readuntil(b'ask')
+        identifier = (await reader.readexactly(3))[:2]
+        writer.write(flood + b'\x40\2' + identifier)
+        await reader.readuntil(b'\x40\2\0\xc8')  # the last one's PUBACK
+        await reader.read()
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(serve, '127.0.0.1')
+        port = server.sockets[0].getsockname()[1]
+        async with Client(f'mqtt://127.0.0.1:{port}', control=32,
+                          protocol=4) as client:
+            await client.publish('ask', 'x', 1)  # it lies behind all of them
+            for _ in range(200):
+                await client.messages.__anext__()
+        server.close()
+        await server.wait_closed()
+    run(main())
+
+
+def test_what_comes_after_reading_was_paused_is_kept(broker):
+    async def main():
+        async with Client(broker.url, max_queued=1) as client:
+            await client.subscribe('paused', 0)
+            client.publish_nowait('paused', 'first')
+            while not client._paused:
+                await asyncio.sleep(0.005)
+            for _ in range(3000):  # as TLS of Python 3.9 does
+                data = b'\x30\x0d\0\6paused\0more'
+                buffer = client._protocol_object.get_buffer(-1)
+                buffer[:len(data)] = data
+                client._protocol_object.buffer_updated(len(data))
+            payloads = [(await client.messages.__anext__()).payload
+                        for _ in range(3001)]
+            assert payloads == [b'first', *[b'more'] * 3000]
     run(main())
 
 
@@ -323,7 +388,7 @@ def test_nothing_is_lost(broker):
                     message = await messages.__anext__()
                     assert int(message.payload) == number
                 await publishing
-    run(asyncio.wait_for(main(), 300) if LONG else main())
+    run(main(), patience=300)
 
 
 def test_sync_there_and_back(broker, protocol):
@@ -338,6 +403,18 @@ def test_sync_there_and_back(broker, protocol):
         assert client.messages.get(0.02) is None
         client.unsubscribe('sync/0')
         assert client.fileno() > 0
+
+
+def test_sync_nothing_is_lost(broker):
+    """Each way: its own messages come back."""
+    with sync.Client(broker.url) as client:
+        client.subscribe('both/ways', 1)
+        for first in range(0, 100000 if LONG else 10000, 500):
+            numbers = range(first, first + 500)
+            for number in numbers:
+                client.publish_nowait('both/ways', str(number), 1)
+            for number in numbers:
+                assert int(client.messages.get(30).payload) == number
 
 
 def test_sync_request(broker):

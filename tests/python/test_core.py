@@ -146,6 +146,42 @@ def test_received_in_the_buffer_is_the_same_as_fed():
         client.received(len(client.buffer) + 1)
 
 
+def test_take_is_output_and_sent_in_one():
+    client = connected(outbox=512)
+    client.publish('a', b'x' * 200)
+    client.publish('b', b'y' * 200)
+    taken = []
+    while client.output(1) is not None:
+        taken.append(client.take())
+    assert b''.join(taken) == (b'\x30\xcb\x01\0\1a' + b'x' * 200 +
+                               b'\x30\xcb\x01\0\1b' + b'y' * 200)
+    assert client.take() is None
+    assert client.statistics['bytes_sent'] == 14 + 2 * 206
+
+
+def test_idle_is_nothing_to_do_but_to_receive():
+    client = _core.Client(keep_alive=10)
+    client.tick(1)
+    assert not client.idle(0)  # it takes nothing
+    client.connect()
+    assert not client.idle(0)  # wants to be opened
+    client.opened()
+    assert not client.idle(0)  # CONNECT
+    drain(client)
+    client.feed(CONNACK)
+    assert not client.idle(0)  # that is not pulled
+    list(client)
+    assert client.idle(0) and client.idle(client.deadline())
+    assert not client.idle(client.deadline() + 1)
+    client.publish('a')
+    assert not client.idle(0)
+    drain(client)
+    assert client.idle(0)
+    for wrong in -1, 'x', 1.0, None, 1 << 70:
+        with pytest.raises((TypeError, ValueError), match='until'):
+            client.idle(wrong)
+
+
 def test_what_came_before_the_end_is_told_before_it():
     client = connected()
     client.feed(b'\x30\x04' b'\x00\x01a' b'm')

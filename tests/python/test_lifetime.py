@@ -116,7 +116,8 @@ def test_the_interpreter_may_end_connected(script, broker, face):
                 'c = sync.Client("mqtt://127.0.0.1:" + sys.argv[1])\n'
                 'c.connect(); c.subscribe("x")\nprint("end")',
     }[face], broker.port)
-    assert said.startswith('end\n')
+    # A slow machine is told of slow callbacks, and clients of their end.
+    assert 'end' in said.splitlines()
 
 
 def test_sub_interpreters(script):
@@ -162,8 +163,19 @@ def interpreters():
 @pytest.mark.parametrize('interpreter', interpreters(), ids=str)
 def test_every_python_loads_it(script, broker, interpreter):
     said = script('''
-import sys, asyncio, mqttloop
+import ssl, sys, asyncio, mqttloop
 from mqttloop import sync, mqtt
+tls = ssl.create_default_context(cafile=sys.argv[3])
+async def secure():
+    async with mqttloop.Client(sys.argv[2], tls=tls, max_queued=1) as client:
+        await client.subscribe('tls/versions', 1)
+        for number in range(40):
+            client.publish_nowait('tls/versions', b'%5d' % number * 1000, 1)
+        await asyncio.sleep(0.1)
+        for number in range(40):
+            message = await client.messages.__anext__()
+            assert message.payload == b'%5d' % number * 1000
+asyncio.run(secure())
 async def main():
     async with mqttloop.Client(sys.argv[1]) as client:
         await client.subscribe('versions', 1)
@@ -175,7 +187,7 @@ asyncio.run(main())
 with sync.Client(sys.argv[1]) as client:
     client.publish('versions', 'x', 2)
 print('end')
-''', broker.url, interpreter=str(interpreter))
+''', broker.url, f'mqtts://localhost:{broker.tls}', broker.ca, interpreter=str(interpreter))
     assert said.endswith('end\n')
 
 

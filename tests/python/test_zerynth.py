@@ -441,3 +441,14 @@ def test_nothing_is_lost(make, broker):
             mqtt.sleep(1)
     until(lambda: len(got) >= count, 60)
     assert got == list(range(count))
+
+
+def test_nothing_is_lost_one_by_one(make):
+    """Each way: its own messages come back."""
+    count = 100000 if LONG else 3000
+    client, got = make(), []
+    client.subscribe('back', lambda c, p: got.append(int(p)), 1)
+    for number in range(count):
+        client.publish('back', str(number), 1)
+    until(lambda: len(got) >= count, 60)
+    assert got == list(range(count))

@@ -2,13 +2,15 @@
 
 The package of a build folder is copied and compiled to bytecode, as an
 installed one is. Memory is that of a process of its own, above the bare
-interpreter; messages go to and come from the server of tests/bench.
+interpreter; messages go to and come from the server of tests/bench. What is
+published one by one has a floor, too: a bare asyncio round trip.
 """
 
+import argparse
+import datetime
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,10 +23,12 @@ CLIENT = TOP / 'tests/bench/python_client.py'
 CASES = (
     ('publish', 0, False, ('mqtt', 'sync', 'aio'), 20000, 5),
     ('publish', 1, False, ('sync', 'aio'), 20000, 5),
-    ('publish', 1, True, ('mqtt', 'sync', 'aio'), 2000, 2),
+    ('publish', 1, True, ('mqtt', 'sync', 'aio'), 8000, 2),
     ('receive', 0, False, ('mqtt', 'sync', 'aio'), 50000, 5),
     ('receive', 1, False, ('mqtt', 'sync', 'aio'), 20000, 5),
 )
+PEERS = ('paho', 'floor')
+COLUMNS = ('mqtt', 'sync', 'aio', *PEERS)
 
 
 class Bars:
@@ -56,17 +60,21 @@ def call(environment, server, *arguments):
     return json.loads(done.stdout)
 
 
+def least(environment, server, faces, rounds, *arguments):
+    """Of each face, figure by figure: what else the machine does only adds.
+    Interleaved, so that it disturbs all alike."""
+    seen = {face: [] for face in faces}
+    for _ in range(rounds):
+        for face, values in seen.items():
+            values.append(call(environment, server, face, *arguments))
+    return {face: {key: min(value[key] for value in values)
+                   for key in values[0]} for face, values in seen.items()}
+
+
 def memory(environment, sink, bars, rounds):
     """After import and connect."""
-    figures = {}
-    for face in ('paho', 'mqtt', 'aio'):
-        all_of_them = [call(environment, [sink, 'publish'], face, 'memory')
-                       for _ in range(rounds)]
-        figures[face] = {key: statistics.median(one[key]
-                                                for one in all_of_them)
-                         for key in ('rss', 'private')}
-        print(f'memory of {face}: {figures[face]["rss"] / 1024:.2f} MiB '
-              f'resident, {figures[face]["private"] / 1024:.2f} MiB private')
+    figures = least(environment, [sink, 'publish'], ('paho', 'mqtt', 'aio'),
+                      rounds, 'memory')
     ours, paho = figures['mqtt'], figures['paho']
     bars.judge('mqtt, resident', ours['rss'] * 4 <= paho['rss'],
                f'1/{paho["rss"] / ours["rss"]:.1f} of paho-mqtt\'s (1/4)')
@@ -74,49 +82,78 @@ def memory(environment, sink, bars, rounds):
                f'{ours["private"]} KiB (2200)')
     bars.judge('aio, above asyncio', figures['aio']['rss'] <= 1500,
                f'{figures["aio"]["rss"]} KiB (1500)')
+    return [('memory after import and connect, KiB', {face: f'{figures[face]["rss"]:,.0f}'
+                                      for face in figures}),
+            ('of it private', {face: f'{figures[face]["private"]:,.0f}'
+                                    for face in figures})]
 
 
 def speed(environment, sink, bars, rounds):
-    """Processor time of the client for each message."""
+    """Processor time of the client for each message; the rows of the table."""
+    rows = []
     for case, qos, each, faces, count, bar in CASES:
         server = [sink, case, '--qos', str(qos), '--payload', '64',
                   '--messages', str(count)]
         options = ['--qos', str(qos), '--messages', str(count)]
         options += ['--each'] if each else []
-        figures = {face: [] for face in ('paho', *faces)}
-        for _ in range(rounds):
-            for face, values in figures.items():
-                values.append(call(environment, server, face, case,
-                                   *options)['us'])
-        medians = {face: statistics.median(values)
-                   for face, values in figures.items()}
+        figures = {face: values['us'] for face, values in least(
+            environment, server, (*(PEERS if each else PEERS[:1]), *faces),
+            rounds, case, *options).items()}
         name = f'{case} QoS {qos}' + (', one by one' if each else '')
         for face in faces:
-            times = medians['paho'] / medians[face]
+            times = figures['paho'] / figures[face]
             bars.judge(f'{name}, {face}', times >= bar,
-                       f'{medians[face]:.2f} us, paho-mqtt '
-                       f'{medians["paho"]:.2f} us: {times:.1f} times ({bar})')
+                       f'{figures[face]:.2f} us, paho-mqtt '
+                       f'{figures["paho"]:.2f} us: {times:.1f} times ({bar})')
+        rows.append((f'{name}, us a message', {
+            face: f'{figure:.1f}' + ('' if face in PEERS else
+                                     f' ({figures["paho"] / figure:.1f})')
+            for face, figure in figures.items()}))
+    return rows
 
 
-def main(build):
-    """0 if all bars hold."""
-    build = Path(build).resolve()
+def show(rows):
+    """The table that stands in README.md and docs/python.md."""
+    print(f'\nOf {datetime.date.today()}, by `tools/bench python`:\n')
+    print('| | `mqtt` | `sync` | asyncio | paho-mqtt | floor |\n'
+          '| --- | --- | --- | --- | --- | --- |')
+    for name, figures in rows:
+        cells = [figures.get(face, '') for face in COLUMNS]
+        print(f'| {name} | ' + ' | '.join(cells) + ' |')
+    print()
+
+
+def prepare(build):
+    """Build what is measured."""
     if not (build / 'build.ninja').exists():
         subprocess.run(['meson', 'setup', '--buildtype=release', build, TOP],
                        check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(['ninja', '-C', build], check=True,
+    subprocess.run(['ninja', '-C', build, 'tests/bench/bench_sink',
+                    'bindings/python/mqttloop/_core.abi3.so'], check=True,
                    stdout=subprocess.DEVNULL)
+
+
+def main(*arguments):
+    """0 if all bars hold."""
+    parser = argparse.ArgumentParser(prog='tools/bench python')
+    parser.add_argument('--quick', action='store_true', help='3 rounds, not 7')
+    parser.add_argument('--build', type=Path, default=TOP / 'build-bench',
+                        metavar='FOLDER', help='where to build; build-bench')
+    options = parser.parse_args(arguments)
+    build, rounds = options.build.resolve(), 3 if options.quick else 7
+    prepare(build)
     bars = Bars()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(build / 'bindings/python', folder, dirs_exist_ok=True)
         subprocess.run([PYTHON, '-m', 'compileall', '-q', folder], check=True)
         environment = {**os.environ, 'PYTHONPATH': folder}
         sink = str(build / 'tests/bench/bench_sink')
-        memory(environment, sink, bars, 3)
-        speed(environment, sink, bars, 3)
-    print(f'{bars.held + bars.missed} bars: {bars.held} held')
+        show(memory(environment, sink, bars, rounds)
+             + speed(environment, sink, bars, rounds))
+    print(f'{bars.held + bars.missed} bars: {bars.held} held, '
+          f'{bars.missed} missed')
     return 1 if bars.missed else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:] or [TOP / 'build-bench']))
+    sys.exit(main(*sys.argv[1:]))

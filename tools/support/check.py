@@ -124,24 +124,25 @@ def run_bench(*options):
     return status, text
 
 
-def bench(count):
-    """The bars of tools/bench, each a case. Machines are noisy: what three
-    rounds miss, seven decide."""
+def bench(count, *which):
+    """The bars of tools/bench, or of a part of it, each a case. Machines are
+    noisy: what three rounds miss, seven decide."""
     if not (TOP / 'tools/bench').exists():
         return
-    say('bench')
-    status, text = run_bench('--quick')
+    name = ' '.join(['bench', *which])
+    say(name)
+    status, text = run_bench(*which, '--quick')
     if re.search(r'^MISSED: ', text, re.M):
-        say('bench, with more rounds')
-        status, text = run_bench()
+        say(f'{name}, with more rounds')
+        status, text = run_bench(*which)
     held = re.search(r'^\d+ bars: (\d+) held', text, re.M)
     for number in range(int(held[1]) if held else 0):
-        count.add('passed', f'bench: bar {number}')
+        count.add('passed', f'{name}: bar {number}')
     missed = re.findall(r'^MISSED: ([^:]*): (.*)$', text, re.M)
     for case, why in missed:
-        count.add('FAILED', f'bench: {case}', why)
+        count.add('FAILED', f'{name}: {case}', why)
     if status and not missed or not held:
-        count.add('FAILED', 'bench', f'status {status}')
+        count.add('FAILED', name, f'status {status}\n{text[-4000:]}')
 
 
 def conformance(count, kind):
@@ -275,6 +276,7 @@ def full(count):
     machines(count)
     coverage(count)
     bench(count)
+    bench(count, 'python')
 
 
 def ours_only(count):

@@ -81,6 +81,7 @@ static void drop_references(struct client_object *c)
     Py_CLEAR(c->view);
     Py_CLEAR(c->buffer);
     Py_CLEAR(c->detail);
+    Py_CLEAR(c->held_detail);
     Py_CLEAR(c->end);
     Py_CLEAR(c->assembly);
     Py_CLEAR(c->module);

@@ -82,6 +82,14 @@ struct client_object {
     mqtt_time now;
     enum mqtt_error closing_why;
 
+    /* The event that was taken last, and whether it has to be given yet: when
+     * there was no memory to make an object of it, the next pull() tries again.
+     * Until then the core is asked for no other, and nothing is received, so
+     * that what it names stays. */
+    struct mqtt_event event;
+    bool held;
+    PyObject *held_detail; /* bytes, named by that event */
+
     PyObject *detail;   /* bytes, named by closed() */
     PyObject *end;      /* bytes, properties of our DISCONNECT */
     PyObject *assembly; /* bytes of a message that comes in parts */
@@ -133,14 +141,17 @@ PyObject *raise_error(struct state *state, enum mqtt_error error);
 /* ---- subjects of methods ------------------------------------------------- */
 
 /* ports.c */
-PyObject *client_received(PyObject *self, PyObject *arguments);
+PyObject *client_received(PyObject *self, PyObject *count);
 PyObject *client_feed(PyObject *self, PyObject *data);
 PyObject *client_output(PyObject *self, PyObject *arguments);
-PyObject *client_sent(PyObject *self, PyObject *arguments);
+PyObject *client_take(PyObject *self, PyObject *unused);
+PyObject *client_sent(PyObject *self, PyObject *count);
 PyObject *client_wants(PyObject *self, PyObject *unused);
 PyObject *client_opened(PyObject *self, PyObject *unused);
 PyObject *client_closed(PyObject *self, PyObject *arguments);
-PyObject *client_tick(PyObject *self, PyObject *arguments);
+PyObject *client_tick(PyObject *self, PyObject *time);
+PyObject *client_idle(PyObject *self, PyObject *until);
+PyObject *client_receptive(PyObject *self, void *unused);
 PyObject *client_deadline(PyObject *self, PyObject *unused);
 /** The next event, taking what was received. */
 bool client_advance(struct client_object *c, struct mqtt_event *event);

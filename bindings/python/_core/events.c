@@ -119,19 +119,20 @@ static bool begin_assembly(struct client_object *c,
     return c->assembly;
 }
 
+/* Without memory all is kept, to be tried again. */
 static PyObject *end_assembly(struct client_object *c,
                               const struct mqtt_message *m)
 {
-    PyObject *payload = c->assembly;
+    PyObject *payload = c->assembly, *message;
 
-    c->assembly = NULL;
-    if (c->text) {
-        PyObject *text = str_of(span_of(payload));
-
-        Py_DECREF(payload);
-        payload = text;
-    }
-    return payload ? message_with(c, m, payload) : NULL;
+    if (c->text)
+        payload = str_of(span_of(payload));
+    else
+        Py_INCREF(payload);
+    message = payload ? message_with(c, m, payload) : NULL;
+    if (message)
+        Py_CLEAR(c->assembly);
+    return message;
 }
 
 /* NULL without an exception: not whole yet. */
@@ -209,20 +210,36 @@ static PyObject *object_of(struct client_object *c,
     if (event->type == MQTT_EVENT_MESSAGE)
         return message_of(c, &event->message);
     result = event_of(c, event);
-    if (event->type == MQTT_EVENT_UNSUBSCRIBED)
+    if (result && event->type == MQTT_EVENT_UNSUBSCRIBED)
         node_free(c, (struct node *)event->subscription);
+    return result;
+}
+
+/* The event becomes an object, or is held. */
+static PyObject *give(struct client_object *c)
+{
+    PyObject *result = object_of(c, &c->event);
+
+    c->held = !result && PyErr_Occurred();
+    if (!c->held) {
+        Py_CLEAR(c->held_detail);
+    } else if (!c->held_detail) {
+        Py_XINCREF(c->detail);
+        c->held_detail = c->detail;
+    }
     return result;
 }
 
 /* The next one; NULL without an exception: none. */
 static PyObject *pull(struct client_object *c)
 {
-    struct mqtt_event event = {.type = (enum mqtt_event_type)0};
     PyObject *result = NULL;
 
     c->busy = true;
-    while (!result && !PyErr_Occurred() && client_advance(c, &event))
-        result = object_of(c, &event);
+    if (c->held)
+        result = give(c);
+    while (!result && !c->held && client_advance(c, &c->event))
+        result = give(c);
     c->busy = false;
     return result;
 }

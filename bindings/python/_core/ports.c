@@ -5,15 +5,6 @@
 
 #define OUTPUT_MOST 65536ul
 
-static bool one_number(PyObject *arguments, const char *name,
-                       unsigned long most, unsigned long *out)
-{
-    PyObject *value;
-
-    return PyArg_ParseTuple(arguments, "O", &value) &&
-           !number_from(name, value, 0, most, out);
-}
-
 /* ---- bytes in -------------------------------------------------------------- */
 
 static void forget_received(struct client_object *c)
@@ -89,19 +80,19 @@ bool client_advance(struct client_object *c, struct mqtt_event *event)
 
 static bool has_room(struct client_object *c)
 {
-    if (!c->received && !c->closing)
+    if (!c->received && !c->closing && !c->held)
         return true;
     PyErr_SetString(PyExc_RuntimeError,
                     "what was received before has not been pulled");
     return false;
 }
 
-PyObject *client_received(PyObject *self, PyObject *arguments)
+PyObject *client_received(PyObject *self, PyObject *count)
 {
     unsigned long size;
     struct client_object *c;
 
-    if (!one_number(arguments, "size", ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, ULONG_MAX, &size) ||
         !(c = client_enter(self)) || !has_room(c))
         return NULL;
     if (size > c->size)
@@ -121,7 +112,7 @@ PyObject *client_feed(PyObject *self, PyObject *data)
         Py_XDECREF(bytes);
         return NULL;
     }
-    if (c->received || c->closing)
+    if (c->received || c->closing || c->held)
         span.size = 0;
     if (span.size > c->size)
         span.size = c->size;
@@ -153,13 +144,33 @@ PyObject *client_output(PyObject *self, PyObject *arguments)
     return bytes_of(span);
 }
 
-PyObject *client_sent(PyObject *self, PyObject *arguments)
+PyObject *client_take(PyObject *self, PyObject *unused)
+{
+    struct client_object *c = client_enter(self);
+    struct mqtt_span span;
+    PyObject *bytes;
+
+    (void)unused;
+    if (!c)
+        return NULL;
+    span.data = mqtt_client_output_buf(&c->client, &span.size);
+    if (!span.data)
+        Py_RETURN_NONE;
+    if (span.size > OUTPUT_MOST)
+        span.size = OUTPUT_MOST;
+    bytes = bytes_of(span);
+    if (bytes)
+        mqtt_client_output_done(&c->client, span.size);
+    return bytes;
+}
+
+PyObject *client_sent(PyObject *self, PyObject *count)
 {
     struct client_object *c;
     unsigned long size;
     size_t most;
 
-    if (!one_number(arguments, "size", ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, ULONG_MAX, &size) ||
         !(c = client_enter(self)))
         return NULL;
     mqtt_client_output_buf(&c->client, &most);
@@ -280,12 +291,12 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 
 /* ---- time ------------------------------------------------------------------ */
 
-PyObject *client_tick(PyObject *self, PyObject *arguments)
+PyObject *client_tick(PyObject *self, PyObject *time)
 {
     struct client_object *c;
     unsigned long now;
 
-    if (!one_number(arguments, "now", LONG_MAX, &now) ||
+    if (number_from("now", time, 0, LONG_MAX, &now) ||
         !(c = client_enter(self)))
         return NULL;
     if (now < c->now)
@@ -293,6 +304,38 @@ PyObject *client_tick(PyObject *self, PyObject *arguments)
     c->now = now;
     mqtt_client_tick(&c->client, now);
     Py_RETURN_NONE;
+}
+
+static bool receptive(struct client_object *c)
+{
+    size_t size;
+
+    return !c->received && !c->closing && !c->held &&
+           mqtt_client_input_buf(&c->client, NULL, 0, &size);
+}
+
+/* Events are not looked at: who asks has pulled all it wants. */
+PyObject *client_idle(PyObject *self, PyObject *until)
+{
+    struct client_object *c;
+    unsigned long end;
+    size_t size;
+
+    if (number_from("until", until, 0, LONG_MAX, &end) ||
+        !(c = client_enter(self)))
+        return NULL;
+    return PyBool_FromLong(receptive(c) &&
+                           mqtt_client_wants(&c->client) == MQTT_WANT_NOTHING &&
+                           !mqtt_client_output_buf(&c->client, &size) &&
+                           mqtt_client_deadline(&c->client) >= end);
+}
+
+PyObject *client_receptive(PyObject *self, void *unused)
+{
+    struct client_object *c = client_enter(self);
+
+    (void)unused;
+    return c ? PyBool_FromLong(receptive(c)) : NULL;
 }
 
 PyObject *client_deadline(PyObject *self, PyObject *unused)

@@ -77,9 +77,13 @@ PyObject *client_publish(PyObject *self, PyObject *arguments,
     struct client_object *c = (struct client_object *)self;
     unsigned long number = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|OOOO:publish",
-                                     names, &parts.topic, &parts.payload, &qos,
-                                     &retain, &properties) ||
+    if (!(keywords ? PyArg_ParseTupleAndKeywords(arguments, keywords,
+                                                 "O|OOOO:publish", names,
+                                                 &parts.topic, &parts.payload,
+                                                 &qos, &retain, &properties)
+                   : PyArg_UnpackTuple(arguments, "publish", 1, 5, &parts.topic,
+                                       &parts.payload, &qos, &retain,
+                                       &properties)) ||
         (qos && number_from("qos", qos, 0, 2, &number)) ||
         !is_true(retain, &message.retain))
         return NULL;

@@ -49,21 +49,6 @@ static PyObject *get_buffer(PyObject *self, void *unused)
     return c->view;
 }
 
-/* Whether what was received before has been taken, and more would be. */
-static PyObject *get_receptive(PyObject *self, void *unused)
-{
-    struct client_object *c = client_enter(self);
-    size_t size;
-
-    (void)unused;
-    if (!c)
-        return NULL;
-    if (c->received || c->closing)
-        Py_RETURN_FALSE;
-    return PyBool_FromLong(mqtt_client_input_buf(&c->client, NULL, 0, &size) !=
-                           NULL);
-}
-
 static PyObject *get_limits(PyObject *self, void *unused)
 {
     struct client_object *c = client_enter(self);
@@ -144,7 +129,7 @@ PyGetSetDef client_attributes[] = {
      "The client identifier, one that the server assigned, or ''.", NULL},
     {"buffer", get_buffer, NULL,
      "The writable memory to receive into, when receptive.", NULL},
-    {"receptive", get_receptive, NULL,
+    {"receptive", client_receptive, NULL,
      "True if received() or feed() would take bytes now.", NULL},
     {"limits", get_limits, NULL, "What the server said of itself, a dict.",
      NULL},
@@ -221,13 +206,16 @@ PyMethodDef client_methods[] = {
      "payload, qos, retain, properties), or None."},
     {"set_keep_alive", client_set_keep_alive, METH_O,
      "set_keep_alive(seconds)\n--\n\nFrom the next connection on; 0: off."},
-    {"received", client_received, METH_VARARGS,
+    {"received", client_received, METH_O,
      "received(size)\n--\n\nSo many bytes have been put into buffer."},
     {"feed", client_feed, METH_O,
      "feed(data)\n--\n\nTake received bytes; how many of them were taken."},
     {"output", client_output, METH_VARARGS,
      "output(limit=65536)\n--\n\nThe next bytes for the network, or None."},
-    {"sent", client_sent, METH_VARARGS,
+    {"take", client_take, METH_NOARGS,
+     "take()\n--\n\noutput() and sent() in one, for a network that takes\n"
+     "whatever it is given."},
+    {"sent", client_sent, METH_O,
      "sent(size)\n--\n\nThe network took the first so many of output()."},
     {"wants", client_wants, METH_NOARGS,
      "wants()\n--\n\nWhat it wants of its driver, one of WANT_..."},
@@ -236,11 +224,15 @@ PyMethodDef client_methods[] = {
     {"closed", client_closed, METH_VARARGS,
      "closed(why=ERR_CLOSED, detail=None)\n--\n\nThere is no network "
      "connection."},
-    {"tick", client_tick, METH_VARARGS,
+    {"tick", client_tick, METH_O,
      "tick(now)\n--\n\nIt is now so many milliseconds; at the start of each "
      "turn."},
     {"deadline", client_deadline, METH_NOARGS,
      "deadline()\n--\n\nWhen tick() is needed at the latest, or None."},
+    {"idle", client_idle, METH_O,
+     "idle(until)\n--\n\nTrue if there is nothing to do but to receive, and\n"
+     "that is possible, until then: nothing to send, nothing wanted, no\n"
+     "deadline before. Of events it does not speak."},
     {"pull", client_pull, METH_NOARGS,
      "pull()\n--\n\nThe next event, or None. The message before is "
      "acknowledged."},

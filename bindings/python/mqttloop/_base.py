@@ -13,6 +13,9 @@ from ._errors import (ConnectError, DeliveryError, Error, LostError,
 
 SCHEMES = {'mqtt': (1883, False), 'mqtts': (8883, True)}
 
+_Message = _core.Message
+_ACKNOWLEDGED = _core.OUTCOME_ACKNOWLEDGED
+
 # How a publish ends when it was not acknowledged.
 OUTCOMES = {
     _core.OUTCOME_LOST: 'sent, never acknowledged, and the session is lost',
@@ -262,7 +265,7 @@ class BaseClient:
     # ---- events -----------------------------------------------------------
 
     def _handle(self, event: Any) -> None:
-        if type(event) is _core.Message:
+        if type(event) is _Message:
             self._route(event)
             return
         handler = self._handlers.get(event.type)
@@ -330,8 +333,11 @@ class BaseClient:
 
     def _on_published(self, event: _core.Event) -> None:
         answer = self._acks.pop(event.packet_identifier, None)
-        if answer is not None:
-            _judge(answer, event)
+        if answer is not None and not answer.done():
+            if event.outcome == _ACKNOWLEDGED:
+                answer.set_result(event)
+            else:
+                answer.set_exception(_undelivered(event))
         if self._room:
             self._wake_room()
 
@@ -431,11 +437,8 @@ def _fail(answer: Any, error: BaseException) -> None:
         answer.set_exception(error)
 
 
-def _judge(answer: Any, event: _core.Event) -> None:
-    """How a publish ended."""
-    if event.outcome == _core.OUTCOME_ACKNOWLEDGED:
-        _resolve(answer, event)
-        return
+def _undelivered(event: _core.Event) -> DeliveryError:
+    """How a publish ended, if not well."""
     words = OUTCOMES.get(event.outcome) or _core.reason_text(event.reason_code)
-    _fail(answer, DeliveryError(words, event.error, event.reason_code,
-                                event.properties, event.outcome))
+    return DeliveryError(words, event.error, event.reason_code,
+                         event.properties, event.outcome)

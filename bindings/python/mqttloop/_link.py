@@ -36,10 +36,14 @@ def seed():
 
 
 class Plain:
-    """A connected socket that never blocks: None means not now."""
+    """A connected socket that never blocks: None means not now; or, for it is
+    the socket's own, send() raises BlockingIOError."""
+
+    plain = True  # what is left to receive is the system's, and poll tells
 
     def __init__(self, sock):
         self.sock = sock
+        self.send = sock.send
 
     def ready(self):
         """None when bytes may flow, else what to wait for first."""
@@ -49,13 +53,6 @@ class Plain:
         """How many bytes came; 0: the end."""
         try:
             return self.sock.recv_into(buffer)
-        except (BlockingIOError, InterruptedError):
-            return None
-
-    def send(self, data):
-        """How many bytes were taken."""
-        try:
-            return self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             return None
 
@@ -74,14 +71,16 @@ class Plain:
 class Secure(Plain):
     """The same under TLS."""
 
+    plain = False
+
     def __init__(self, sock, context, host):
         import ssl
         from socket import socket as whole_socket
         sock = whole_socket(fileno=sock.detach())
         sock.setblocking(False)  # it does not remember
-        super().__init__(context.wrap_socket(
+        self.sock = context.wrap_socket(  # and send() is the one below
             sock, server_hostname=host, do_handshake_on_connect=False,
-            suppress_ragged_eofs=True))
+            suppress_ragged_eofs=True)
         self.want_read = ssl.SSLWantReadError
         self.want_write = ssl.SSLWantWriteError
         self.end = ssl.SSLZeroReturnError
@@ -143,6 +142,7 @@ class Link:
         self.error = None      # what the network last failed by
         self.again = False     # there is more to do at once
         self.turning = False
+        self._empty = False    # this turn has read all there was
         self.paused = None     # a function: true while nothing is pulled
         self._addresses = []   # left to try
         self._host = None
@@ -295,6 +295,8 @@ class Link:
                 break
             try:
                 count = self._stream.send(data)
+            except (BlockingIOError, InterruptedError):
+                break
             except (OSError, ValueError) as error:
                 self._fail(error, _core.ERR_NETWORK)
                 return True
@@ -306,15 +308,17 @@ class Link:
 
     def _read(self):
         core = self.core
-        if not self._open or not core.receptive:
+        if not self._open or self._empty or not core.receptive:
             return False
+        buffer = core.buffer
         try:
-            count = self._stream.receive(core.buffer)
+            count = self._stream.receive(buffer)
         except (OSError, ValueError) as error:
             self._fail(error, _core.ERR_NETWORK)
             return True
         if count:
             core.received(count)
+            self._empty = self._stream.plain and count < len(buffer)
         elif count == 0:
             self._close()
             core.closed(_core.ERR_CLOSED, None)
@@ -357,6 +361,7 @@ class Link:
         if self.turning:
             return False
         self.turning, moved = True, False
+        self._empty = False
         try:
             now, deadline = now_ms(), self.core.deadline()
             if deadline is not None and deadline <= now and self._read():

@@ -20,7 +20,7 @@ from ._link import tls_error
 
 __all__ = ['Client', 'Messages']
 
-PIECE = 65536  # what the core takes at a time
+SPARE = 16384  # what is received while the core takes nothing: a TLS record
 
 
 class Messages(Queue):
@@ -61,19 +61,39 @@ class Messages(Queue):
                 self.waiter = None
 
 
-class _Protocol(asyncio.Protocol):
-    """What asyncio tells of one network connection."""
+class _Protocol(asyncio.BufferedProtocol):
+    """What asyncio tells of one network connection.
+
+    What is received goes straight into the core's buffer. asyncio.Protocol
+    would be given new bytes each time, for which a loop allocates 256 KiB.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client: Optional[Client] = client
+        self.buffer = client._core.buffer
+        self.spare: Optional[bytearray] = None  # it was lent instead
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.client is not None:
             self.client._opened(transport)
 
-    def data_received(self, data: bytes) -> None:
-        if self.client is not None:
-            self.client._received(data)
+    def get_buffer(self, sizehint: int) -> Any:
+        if self.client is not None and not self.client._paused:
+            return self.buffer
+        # TLS of 3.9 and 3.10 gives more after pause_reading().
+        self.spare = bytearray(SPARE)
+        return self.spare
+
+    def buffer_updated(self, nbytes: int) -> None:
+        client, spare = self.client, self.spare
+        self.spare = None
+        if client is None:
+            return
+        if spare is None:
+            client._core.received(nbytes)
+        else:
+            client._pending += spare[:nbytes]
+        client._turn()
 
     def eof_received(self) -> bool:
         return False
@@ -119,18 +139,18 @@ class Client(BaseClient):
     def __init__(self, url: str = 'mqtt://localhost', **settings: Any) -> None:
         super().__init__(url, **settings)
         self._loop: asyncio.AbstractEventLoop
-        self._crowd: asyncio.Lock  # whoever waits for room
+        self._crowd: asyncio.Lock  # whoever waits for room, and
+        self._crowding = 0         # how many these are
         self._transport: Any = None
         self._protocol_object: Optional[_Protocol] = None
         self._opening: Optional[asyncio.Task[None]] = None
         self._timer: Optional[asyncio.TimerHandle] = None
         self._timer_at: Optional[int] = None
         self._soon: Optional[asyncio.Handle] = None
-        self._pending = b''  # received, and not taken by the core
-        self._taken = 0      # of these
+        self._pending = bytearray()  # received, and not given to the core
         self._closing: Any = None  # to be told when all is taken
         self._choked = self._paused = self._finished = False
-        self._turning = False
+        self._turning = self._stalled = False
         self._main = Messages(self)
         self._queues.append(self._main)
 
@@ -252,42 +272,57 @@ class Client(BaseClient):
         DeliveryError: refused, expired, or lost with the session. Cancelling
         gives up the waiting, not the message.
         """
-        if self._awaited or self._crowd.locked() or not qos:
-            identifier = await self._accept(topic, payload, qos, retain,
-                                            properties)
-        else:
-            try:
-                identifier = self._core.publish(topic, payload, qos, retain,
-                                                properties or None)
-            except NoRoomError:
-                identifier = await self._accept(topic, payload, qos, retain,
-                                                properties)
+        if self._awaited or not qos or properties or self._crowding:
+            return await self._publish(topic, payload, qos, retain, properties)
+        try:
+            identifier = self._core.publish(topic, payload, qos, retain)
+        except NoRoomError:
+            return await self._publish(topic, payload, qos, retain, properties)
+        # One by one: it leaves at once; others leave together.
+        answer = self._acks[identifier] = self._loop.create_future()
+        self._awaited += 1
+        try:
+            self._write()
+            if self._stalled:
+                self._pull()
+            event: _core.Event = await answer
+            return event
+        finally:
+            self._awaited -= 1
+
+    async def _publish(self, topic: str, payload: _core.Bytes, qos: int,
+                       retain: bool, properties: Mapping[str, Any]
+                       ) -> Optional[_core.Event]:
+        identifier = await self._accept(topic, payload, qos, retain,
+                                        properties)
         if not identifier:
             return None
         answer = self._acks[identifier] = self._answer()
-        if not self._awaited:
-            self._write()  # one by one: at once; others leave together
         event: _core.Event = await self._until(answer)
         return event
 
     async def _accept(self, topic: str, payload: _core.Bytes, qos: int,
                       retain: bool, properties: Mapping[str, Any]) -> int:
         """Into the outbox, in the order of the calls."""
-        if not self._crowd.locked():
+        if not self._crowding:
             try:
                 return self.publish_nowait(topic, payload, qos, retain,
                                            **properties)
             except NoRoomError:
                 pass
-        async with self._crowd:
-            while True:
-                try:
-                    return self.publish_nowait(topic, payload, qos, retain,
-                                               **properties)
-                except NoRoomError:
-                    if self._is_over():
-                        raise
-                await self._make_room()
+        self._crowding += 1
+        try:
+            async with self._crowd:
+                while True:
+                    try:
+                        return self.publish_nowait(topic, payload, qos, retain,
+                                                   **properties)
+                    except NoRoomError:
+                        if self._is_over():
+                            raise
+                    await self._make_room()
+        finally:
+            self._crowding -= 1
 
     async def _make_room(self) -> None:
         self._turn()
@@ -388,16 +423,22 @@ class Client(BaseClient):
 
     def _turn(self) -> None:
         """What the client wants, events, bytes out, the next deadline."""
-        if self._turning or self._is_over():
+        if self._turning or self._stopped is None or self._stopped.done():
             return
-        self._turning = True
+        self._turning, core = True, self._core
         try:
-            self._core.tick(self._now())
-            self._serve()
+            core.tick(int(self._loop.time() * 1000))
+            if core.wants() or self._opening is not None:
+                self._serve()
             self._take_events()
-            self._write()
-            self._serve()
-            self._take_events()
+            if not self._paused and self._timer_at is not None \
+                    and core.idle(self._timer_at):
+                return
+            while self._write():
+                self._take_events()  # some waited for room
+            if core.wants():
+                self._serve()
+                self._take_events()
         finally:
             self._turning = False
         self._set_timer()
@@ -417,47 +458,50 @@ class Client(BaseClient):
         self._mind_reading()
 
     def _take_events(self) -> None:
-        core, handle, may_pull = self._core, self._handle, self._may_pull
-        while may_pull():
-            event = core.pull()
+        pull, handle, may_pull = self._core.pull, self._handle, self._may_pull
+        while self._awaited or may_pull():
+            event = pull()
             if event is not None:
                 handle(event)
-            elif not self._feed():
-                break
+            elif not self._pending and self._closing is None \
+                    or not self._feed():
+                self._stalled = False
+                return
+        self._stalled = True
 
     def _feed(self) -> bool:
         """The core has taken all it was given: what there is beyond that."""
-        if self._taken < len(self._pending):
-            piece = self._pending[self._taken:self._taken + PIECE]
-            count = self._core.feed(piece)
-            self._taken += count
+        if self._pending:
+            count = self._core.feed(self._pending)
+            del self._pending[:count]
             return count > 0
-        self._pending, self._taken = b'', 0
-        if self._closing is None:
-            return False
         closing, self._closing = self._closing, None
         self._core.closed(*closing)
         return True
 
-    def _write(self) -> None:
-        core = self._core
+    def _write(self) -> bool:
+        """Whether anything left."""
+        take, moved = self._core.take, False
         while self._transport is not None and not self._choked:
-            data = core.output()
+            data = take()
             if data is None:
                 break
             self._transport.write(data)
-            core.sent(len(data))
-            if self._room:
-                self._wake_room()
+            moved = True
+        if moved and self._room:
+            self._wake_room()
+        return moved
 
     def _set_timer(self) -> None:
         deadline = self._core.deadline()
-        if deadline is None or self._is_over():
+        if deadline is None:
             return
         if self._timer is not None:
             if self._timer_at is not None and self._timer_at <= deadline:
                 return  # early is well: that turn sets the next
             self._timer.cancel()
+        elif self._is_over():
+            return
         self._timer_at = deadline
         self._timer = self._loop.call_at((deadline + 1) / 1000,
                                          self._on_timer)
@@ -466,7 +510,7 @@ class Client(BaseClient):
         """Read no more than the core takes."""
         if self._transport is None:
             return
-        full = self._taken < len(self._pending) or not self._core.receptive
+        full = not self._core.receptive or bool(self._pending)
         if full == self._paused:
             return
         self._paused = full
@@ -515,7 +559,8 @@ class Client(BaseClient):
 
     def _forget_transport(self) -> None:
         self._transport = None
-        self._pending, self._taken, self._closing = b'', 0, None
+        self._pending.clear()
+        self._closing = None
         self._choked = self._paused = self._finished = False
 
     async def _open(self) -> None:
@@ -554,14 +599,6 @@ class Client(BaseClient):
         self._transport = transport
         self._protocol_object = transport.get_protocol()
         self._core.opened()
-        self._turn()
-
-    def _received(self, data: bytes) -> None:
-        if self._taken < len(self._pending):
-            self._pending = self._pending[self._taken:] + data
-        else:
-            self._pending = data
-        self._taken = 0
         self._turn()
 
     def _lost(self, error: Optional[Exception]) -> None:

@@ -329,10 +329,10 @@ class Client:
             identifier = self._core.publish(topic, payload, qos, retain)
         except NoRoomError:
             identifier = self._publish(topic, payload, qos, retain)
+        if self._link:
+            self._link.write()
         if identifier:
             self._judge(self._answer(identifier))
-        else:
-            self._link.write()
 
     def _publish(self, topic, payload, qos, retain):
         while True:
