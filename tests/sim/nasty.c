@@ -97,10 +97,10 @@ void nasty_check_quota(struct player *p, const struct expected *e)
 {
     uint32_t open = 0;
 
-    /* PUBCOMP of an exchange that was released on an earlier connection gives
-     * back what was not taken: that is let through. */
+    /* A bitmap does not tell connections apart: PUBREL of an exchange of an
+     * earlier one gives back what was not taken, which is let through. */
     if (!e->qos || !p->tap_five || p->config.tolerate_overrun ||
-        !p->wire.link || p->wire.link->any_carried)
+        !p->wire.link || (p->wire.link->any_carried && p->memory.received_bits))
         return;
     for (unsigned i = 0; i < p->handle_count; i++)
         if (p->handles[i].link == p->connected_link &&

@@ -446,7 +446,8 @@ static void test_an_unknown_pubrel_gives_no_quota_back(void **state)
 }
 
 /* PUBREL of what was taken on an earlier connection: it was not counted here. */
-static void test_a_pubrel_of_another_connection_gives_no_quota_back(void **state)
+static void
+test_a_pubrel_of_another_connection_gives_no_quota_back(void **state)
 {
     struct script *s = settles_5_0(state, 4);
 
