@@ -12,7 +12,7 @@ struct mqtt_client_5_0 {
     /* A message with properties is to be published: whether it may be, and
      * when it expires. Of a fallback they are left out, or refused. */
     enum mqtt_error (*prepare)(struct mqtt_client *c, struct mqtt_draft *draft);
-    /* A good CONNACK with these properties: the client identifier that the
+    /* A good CONNACK of 5.0 with these properties: the client identifier that the
      * server has chosen is kept. */
     void (*assigned)(struct mqtt_client *c, struct mqtt_span properties);
     /* The server may not speak this version: true: the other one is to be

@@ -26,8 +26,7 @@ void mqtt_client_assigned(struct mqtt_client *c, struct mqtt_span properties)
     struct mqtt_session *s = &c->session_;
     struct mqtt_span assigned;
 
-    if (!mqtt_protocol_is_5(c->engine_.protocol_) ||
-        !mqtt_connack_assigned(properties, &assigned))
+    if (!mqtt_connack_assigned(properties, &assigned))
         return;
     if (!can_keep(c, assigned)) {
         s->identifier_size_ = 0;

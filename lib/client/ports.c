@@ -95,7 +95,7 @@ const void *mqtt_client_output_buf(struct mqtt_client *client, size_t *size)
     if (client->lost_ || (!mqtt_client_is(client, MQTT_CLIENT_AWAIT_CONNACK) &&
                           !mqtt_client_is(client, MQTT_CLIENT_CONNECTED)))
         return NULL;
-    if (client->subscriptions_due_ && client->subscriber_) {
+    if (client->subscriptions_due_) {
         client->subscriber_->request_due(client);
         mqtt_client_drain(client); /* perhaps nothing was due any more */
     }

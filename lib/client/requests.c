@@ -45,6 +45,14 @@ static enum mqtt_error check_end(struct mqtt_client *c,
     return error;
 }
 
+/* Whether there is something to end. */
+static enum mqtt_error check_running(const struct mqtt_client *c)
+{
+    if (!c)
+        return MQTT_ERR_ARGUMENT;
+    return mqtt_client_is(c, MQTT_CLIENT_STOPPED) ? MQTT_ERR_STATE : MQTT_OK;
+}
+
 static enum mqtt_error disconnect(struct mqtt_client *c, uint32_t timeout_ms)
 {
     mqtt_client_ask_time(c);
@@ -61,10 +69,10 @@ static enum mqtt_error disconnect(struct mqtt_client *c, uint32_t timeout_ms)
 
 enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
 {
-    if (!client)
-        return MQTT_ERR_ARGUMENT;
-    if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
-        return MQTT_ERR_STATE;
+    enum mqtt_error error = check_running(client);
+
+    if (error)
+        return error;
     memset(&client->end_, 0, sizeof client->end_);
     return disconnect(client, timeout_ms);
 }
@@ -73,12 +81,9 @@ enum mqtt_error
 mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
                      const struct mqtt_disconnect_options *options)
 {
-    enum mqtt_error error;
+    enum mqtt_error error = options ? check_running(client) : MQTT_ERR_ARGUMENT;
 
-    if (!client || !options)
-        return MQTT_ERR_ARGUMENT;
-    if (mqtt_client_is(client, MQTT_CLIENT_STOPPED))
-        return MQTT_ERR_STATE;
-    error = check_end(client, options);
+    if (!error)
+        error = check_end(client, options);
     return error ? error : disconnect(client, timeout_ms);
 }
