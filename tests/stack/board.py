@@ -196,14 +196,14 @@ def cases(report, folder):
         except RuntimeError as why:
             raise Failure(str(why)) from why
 
-    report.case('Cortex-M3: worst stacks are computed', tried, board.compute)
+    report.case('Cortex-M3, worst stacks are computed', tried, board.compute)
     if board.public:
-        report.case('Cortex-M3: painted programs build', tried, board.prepare)
+        report.case('Cortex-M3, painted programs build', tried, board.prepare)
     if board.images and not report.failed:
         for name in board.programs:
-            report.case(f'Cortex-M3: no stack of {name} is deeper than computed',
+            report.case(f'Cortex-M3, no stack of {name} is deeper than computed',
                         board.measure, name)
-        report.case('Cortex-M3: the depths were reached',
+        report.case('Cortex-M3, the depths were reached',
                     board.the_depths_were_reached)
 
 
