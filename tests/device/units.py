@@ -134,13 +134,13 @@ class Units:
             except RuntimeError as why:
                 raise Failure(str(why)) from why
 
-        self.report.case(f'{where}: the programs build', builds)
+        self.report.case(f'{where}, the programs build', builds)
         with ThreadPoolExecutor(2) as pool:
             outcomes = {name: pool.submit(emulate, self.place, image)
                         for name, image in images.items()}
             try:
                 for name, outcome in outcomes.items():
-                    self.report.case(f'{where}: {name}', self.judge, outcome)
+                    self.report.case(f'{where}, {name}', self.judge, outcome)
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 end_children()

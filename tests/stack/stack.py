@@ -35,8 +35,9 @@ PROGRAMS = ['authenticate', 'connect', 'disconnect', 'drive',
             'expiry', 'fallback', 'keep_alive', 'limits',
             'parts', 'properties', 'publish', 'reason', 'receive', 'reconnect',
             'resume', 'session_5_0', 'settle', 'stream', 'subscribe', 'topic']
-# Who does little but call a transport, which is the test's.
-HANDED_ON = {'mqtt_drive_attach', 'mqtt_drive_detach', 'mqtt_drive_end'}
+# Who does little but call a transport or a hook, which is the test's.
+HANDED_ON = {'mqtt_drive_attach', 'mqtt_drive_detach', 'mqtt_drive_end',
+             'mqtt_client_woken'}
 PAINTED = 16384
 # What the calls do most of must have been reached, or nothing was tried: so
 # much of the worst, in per cent.

@@ -5,9 +5,14 @@ their frame, and edges. A call through a pointer has only its place in the
 source; the member that is called there is read from it, and the tables of lib/
 (`.member = function`) say who can be meant. Hooks, callbacks, a transport, a
 reactor and a store are the application's: their stack is not counted.
+
+On ARM a struct may come half in registers, half on the stack. Then a function
+puts the one half beside the other first of all, and those bytes are in no frame
+that gcc tells of. They are read from the object, which lies beside the graph.
 """
 
 import re
+import subprocess
 from collections import defaultdict, namedtuple
 
 NODE = re.compile(r'^node: { title: "([^"]*)" label: "([^"]*)"', re.M)
@@ -15,6 +20,9 @@ EDGE = re.compile(r'^edge: { sourcename: "([^"]*)" targetname: "([^"]*)"'
                   r'(?: label: "([^"]*)")?', re.M)
 FRAME = re.compile(r'(\d+) bytes \(([^)]*)\)')
 INDIRECT = '__indirect_call'
+ARM, MACHINE_AT = b'\x28\0', 18  # in an object's head
+BEGINS = re.compile(r'^[0-9a-f]+ <([^>]+)>:\n[^\t]*\tsub\tsp, #(\d+)\n'
+                    r'[^\t]*\t(?:push|stmdb\tsp!)', re.M)
 TABLE = re.compile(r'^(?:static )?const struct mqtt_\w+ (\w+) = {(.*?)};', re.M | re.S)
 MEMBER = re.compile(r'\.(\w+) = (?:&?(\w+)|{([^}]*)})')
 # Pointers that a function holds in a variable: the default of what the
@@ -70,6 +78,17 @@ def called_members(place, texts):
     return called if match else called[:1]
 
 
+def uncounted(graph):
+    """Symbol -> bytes, of the functions in the object beside a graph."""
+    file = graph.with_suffix('.o')
+    if file.read_bytes()[MACHINE_AT:MACHINE_AT + 2] != ARM:
+        return {}
+    listing = subprocess.run(
+        ['arm-none-eabi-objdump', '-d', '--no-show-raw-insn', file],
+        stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {name: int(size) for name, size in BEGINS.findall(listing)}
+
+
 class CallGraph:
     """All nodes and edges of a program's objects."""
 
@@ -82,19 +101,19 @@ class CallGraph:
         self.tables, self.texts = tables(sources), {}
         self.kept, self.leaf, self.known = kept, leaf, {}
         for file in files:
-            self._read(file.read_text())
+            self._read(file.read_text(), uncounted(file))
 
     def linked(self, title):
         """Whether it has a frame that counts."""
         return title in self.frames and (self.kept is None
                                          or title in self.kept)
 
-    def _read(self, text):
+    def _read(self, text, more):
         for title, label in NODE.findall(text):
             frame = FRAME.search(label)
             if frame:
-                self.frames[title] = max(int(frame[1]),
-                                         self.frames.get(title, 0))
+                size = int(frame[1]) + more.get(title.split(':')[-1], 0)
+                self.frames[title] = max(size, self.frames.get(title, 0))
                 if 'dynamic' in frame[2]:
                     self.dynamic.add(title)
         for source, target, place in EDGE.findall(text):

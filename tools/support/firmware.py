@@ -56,6 +56,9 @@ rule cc
 rule ar
   command = rm -f $out && {ar} rcs $out $in
   description = ar $out
+rule whole
+  command = {cc} {flags} -nostdlib -r $in -o $out
+  description = whole $out
 rule ld
   command = {cc} {flags} {link} $more $in -o $out
   description = ld $out
@@ -95,10 +98,12 @@ class Build:
                            f'-T {board.folder}/board.ld']),
             includes=' '.join(f'-I{i}' for i in includes))]
         self.objects, self.wants_lwip = {}, False
-        core = [self._object(s) for s in sorted((TOP / 'lib').rglob('*.c'))]
+        core = [self.object(s) for s in sorted((TOP / 'lib').rglob('*.c'))]
+        self.core = core
         self.lines.append(f'build core.a: ar {" ".join(core)}')
 
-    def _object(self, source, more=''):
+    def object(self, source, more=''):
+        """The object of a source."""
         key = (source, more)
         if key not in self.objects:
             name = f'{len(self.objects)}-{Path(source).stem}.o'
@@ -106,22 +111,27 @@ class Build:
             self.lines.append(f'build {name}: cc {source}\n  more = {more}')
         return self.objects[key]
 
+    def whole(self):
+        """The core as one object, whose calls of its own no linker turns."""
+        self.lines.append(f'build whole.o: whole {" ".join(self.core)}')
+
     def line(self):
         """Sources of a way over the board's serial line."""
         return [self.board.folder / 'line.c', TOP / 'platform/uart/uart.c']
 
-    def firmware(self, name, sources, ethernet=False, more='', link=''):
+    def firmware(self, name, sources, ethernet=False, more='', link='',
+                 core='core.a'):
         """One more: its file. `more` is for the compiler."""
         if ethernet:
             self.wants_lwip = True
             more += f' -isystem {self.lwip}/include -I{MPS2.folder}/lwip'
             sources = [*sources, *ETHERNET]
-        objects = [self._object(s, more)
+        objects = [self.object(s, more)
                    for s in [*sources, *self.board.sources]]
         if ethernet:
             more += ' -Wno-error'
-            objects += [self._object(self.lwip / s, more) for s in LWIP]
-        self.lines.append(f'build {name}.elf: ld {" ".join(objects)} core.a\n'
+            objects += [self.object(self.lwip / s, more) for s in LWIP]
+        self.lines.append(f'build {name}.elf: ld {" ".join(objects)} {core}\n'
                           f'  more = {link}')
         return self.folder / f'{name}.elf'
 
