@@ -3,10 +3,16 @@
 #include <dlfcn.h>
 #include <mqttloop/posix.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,6 +37,78 @@ static bool is_only_printed(void)
 
     return preloaded && strstr(preloaded, "vgpreload");
 #endif
+}
+
+/* ---- three tries: a machine may stop in the middle of a turn -------------- */
+
+#define TRIES 3
+
+static int *was_too_long; /* shared by the tries and who judges them */
+
+/* The child, whose standard output is `output` if that isn't negative. */
+static pid_t begin_try(int output)
+{
+    pid_t pid;
+
+    *was_too_long = 0;
+    fflush(NULL);
+    pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (output >= 0)
+        dup2(output, STDOUT_FILENO);
+    return 0;
+}
+
+static void show(int output)
+{
+    off_t from = 0;
+    char bytes[4096];
+    ssize_t size;
+
+    while ((size = pread(output, bytes, sizeof bytes, from)) > 0) {
+        from += size;
+        if (write(STDOUT_FILENO, bytes, (size_t)size) != size)
+            return;
+    }
+}
+
+/* As a shell says it. */
+static int end_try(pid_t pid)
+{
+    int status = 0;
+
+    if (waitpid(pid, &status, 0) != pid)
+        abort();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* What stops the whole machine counts as processor time, too, where the machine
+ * is a guest: a turn is too long if it is in each of three runs. So main() runs
+ * in a child; what a run said that is done again is not shown. */
+__attribute__((constructor(101))) static void run_up_to_three_times(void)
+{
+    if (is_only_printed())
+        return;
+    was_too_long = mmap(NULL, sizeof *was_too_long, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (was_too_long == MAP_FAILED)
+        abort();
+    for (int try = 1;; try++) {
+        int output = memfd_create("output", MFD_CLOEXEC), status;
+        pid_t pid = begin_try(output);
+
+        if (pid == 0)
+            return;
+        status = end_try(pid);
+        if (status == 0 || !*was_too_long || try == TRIES) {
+            show(output);
+            _exit(status);
+        }
+        close(output);
+        fprintf(stderr, "a turn was too long in run %d: once more\n", try);
+    }
 }
 
 /* ---- the shim, if it is there -------------------------------------------- */
@@ -88,8 +166,10 @@ void turn_end(void)
         longest_us = took_us;
     if (took_us <= TURN_LIMIT_US)
         return;
-    if (!is_only_printed())
+    if (!is_only_printed()) {
+        *was_too_long = 1;
         fail_msg("a turn used %lu us of processor time", took_us);
+    }
     print_message("a turn used %lu us, not judged here\n", took_us);
 }
 

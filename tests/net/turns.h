@@ -3,7 +3,8 @@
  * processor time, whatever comes from the network. And the marker for threads
  * of a test that may block though they use a library that the shim watches.
  *
- * Under sanitizers and valgrind the longest is only printed.
+ * A program with a turn above it runs up to three times: it fails if each run
+ * has such a turn. Under sanitizers and valgrind the longest is only printed.
  */
 #ifndef TURNS_H
 #define TURNS_H
