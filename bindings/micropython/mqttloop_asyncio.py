@@ -55,6 +55,14 @@ class Client:
     # ---- the main task -----------------------------------------------------
 
     async def _run(self):
+        try:
+            await self._turns()
+        finally:
+            self._ended = True
+            await self._close(0)
+            self._moved.set()
+
+    async def _turns(self):
         core = self._core
         while not self._ended:
             self._wake.clear()
@@ -67,7 +75,6 @@ class Client:
                 await self._close(0)
             elif not await self._write() and not self._ended:
                 await self._wait(core.deadline())
-        await self._close(0)
 
     async def _wait(self, milliseconds):
         if milliseconds is None:
@@ -108,11 +115,10 @@ class Client:
                 break
             try:
                 self._stream.write(data)
+                self._core.sent(len(data))  # the stream has it
                 await self._stream.drain()
             except OSError:
                 await self._close(mqttloop.ERR_NETWORK)
-                break
-            self._core.sent(len(data))
             moved = True
         return moved
 
@@ -210,7 +216,7 @@ class Client:
                 number = self._core.publish(topic, payload, qos, retain)
                 break
             except Error as error:
-                if error.errno != mqttloop.ERR_NO_ROOM:
+                if error.errno != mqttloop.ERR_NO_ROOM or self._ended:
                     raise
             await self._next_move()
         self._wake.set()

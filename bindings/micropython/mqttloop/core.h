@@ -52,6 +52,7 @@ struct core {
     struct mqtt_config config;
     struct mqtt_server server;
     struct sizes sizes;
+    size_t offered; /* by output(), and not sent yet */
     void *memory;
     struct node *nodes;
     mp_obj_t identifier, user_name, password; /* MP_OBJ_NULL: none */

@@ -263,21 +263,24 @@ static MP_DEFINE_CONST_FUN_OBJ_2(feed_object, feed);
 
 static mp_obj_t output(mp_obj_t self)
 {
+    struct core *core = core_of(self);
     struct mqtt_span span;
 
-    span.data = mqtt_client_output_buf(&core_of(self)->client, &span.size);
+    span.data = mqtt_client_output_buf(&core->client, &span.size);
+    core->offered = span.size;
     return span.data ? bytes_of(span) : mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(output_object, output);
 
+/* Of what was offered: asked again, the core may offer something else. */
 static mp_obj_t sent(mp_obj_t self, mp_obj_t count)
 {
     struct core *core = core_of(self);
-    size_t most;
+    size_t size = number_from(MP_QSTR_size, count, 0, core->offered);
 
-    mqtt_client_output_buf(&core->client, &most);
-    mqtt_client_output_done(&core->client,
-                            number_from(MP_QSTR_size, count, 0, most));
+    core->offered = 0;
+    if (size)
+        mqtt_client_output_done(&core->client, size);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(sent_object, sent);
@@ -298,7 +301,10 @@ static MP_DEFINE_CONST_FUN_OBJ_1(state_object, state);
 
 static mp_obj_t opened(mp_obj_t self)
 {
-    mqtt_client_opened(&core_of(self)->client);
+    struct core *core = core_of(self);
+
+    core->offered = 0;
+    mqtt_client_opened(&core->client);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(opened_object, opened);
@@ -316,7 +322,10 @@ static mp_obj_t closed(size_t n, const mp_obj_t *a)
 {
     enum mqtt_error cause = n > 1 ? cause_from(a[1]) : MQTT_ERR_CLOSED;
 
-    mqtt_client_closed(&core_of(a[0])->client, cause, NULL);
+    struct core *core = core_of(a[0]);
+
+    core->offered = 0;
+    mqtt_client_closed(&core->client, cause, NULL);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(closed_object, 1, 2, closed);

@@ -53,6 +53,23 @@ def bytes_in_and_out(port):
     raises(Error, '', core.unsubscribe, node)
 
 
+def offered(port):
+    """What was offered is sent, whatever comes meanwhile."""
+    core = connected()
+    core.publish('a', 'b', 1)
+    data = core.output()
+    core.feed(b'\x32\x06\x00\x01x\x00\x05y')
+    equal(core.pull()[0], mqttloop.EVENT_MESSAGE)
+    equal(core.pull(), None)
+    core.sent(len(data))
+    equal(core.output(), b'\x40\x02\x00\x05')
+    core.sent(2)
+    raises(ValueError, 'size must be', core.sent, 2)
+    equal(core.output(), b'\x00\x05')
+    core.sent(2)
+    equal(core.output(), None)
+
+
 def time_passes(port):
     """A settable clock that wraps around."""
     core = connected()
