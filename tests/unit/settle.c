@@ -591,6 +591,55 @@ static void test_after_a_cut_the_server_sends_the_old_ones_first(void **state)
     expect_wants(s, MQTT_WANT_NOTHING);
 }
 
+/* Another client of the same identifier has answered the message while this one
+ * was cut off: PUBREL comes, the exchange is over, and so is its handle. What
+ * comes then of the same identifier is another message. */
+static void test_a_pubrel_ends_the_handle(void **state)
+{
+    struct script *s = settles_5_0(state, 2);
+    uint32_t one, two, three;
+
+    connected(s);
+    one = comes(s, 0x34, 7);
+    cut(s);
+    assert_int_equal(settle(s, one, 0x97), MQTT_OK);
+    reconnected(s, true);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    assert_int_equal(expect_packet(s, 0x70, 7)->reason_code, 0);
+    assert_int_equal(settle(s, one, 0), MQTT_ERR_HANDLE);
+    two = comes(s, 0x34, 7);
+    three = comes(s, 0x32, 8); /* for which nothing has to make room */
+    assert_int_equal(settle(s, three, 0), MQTT_OK);
+    expect_packet(s, 0x40, 8);
+    cut(s);
+    reconnected(s, true);
+    server_publishes(s, 0x3C, "a", 7, "x");
+    expect_no_event(s);
+    assert_int_equal(settle(s, two, 0), MQTT_OK);
+    expect_packet(s, 0x50, 7);
+    expect_nothing_sent(s);
+}
+
+/* PUBREL of one that is not answered at all: it holds up no other. */
+static void test_a_pubrel_too_early_holds_up_no_other(void **state)
+{
+    struct script *s = settles(state, 2);
+    uint32_t one, two;
+
+    connected(s);
+    one = comes(s, 0x34, 7);
+    two = comes(s, 0x34, 8);
+    assert_int_equal(settle(s, two, 0), MQTT_OK);
+    expect_nothing_sent(s);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    expect_packet(s, 0x70, 7);
+    expect_packet(s, 0x50, 8);
+    assert_int_equal(settle(s, one, 0), MQTT_ERR_HANDLE);
+    expect_nothing_sent(s);
+}
+
 /* ---- no room ------------------------------------------------------------- */
 
 /* Many settled at once in little control memory: all leave, in order. */
@@ -699,6 +748,8 @@ static const struct CMUnitTest tests[] = {
     script_test(test_what_made_room_and_comes_again_keeps_the_order),
     script_test(test_what_was_refused_and_made_room_is_told_of_again),
     script_test(test_after_a_cut_the_server_sends_the_old_ones_first),
+    script_test(test_a_pubrel_ends_the_handle),
+    script_test(test_a_pubrel_too_early_holds_up_no_other),
     script_test(test_settling_with_control_full_loses_nothing),
     script_test(test_what_was_settled_and_did_not_leave_comes_again),
 };

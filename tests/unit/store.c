@@ -279,6 +279,37 @@ static void test_a_refused_message_has_no_record(void **state)
     expect_message(s, "a", "another");
 }
 
+/* A message whose PUBREL came, for somebody else had answered it, is settled
+ * late: that is of nothing, and the next message of its identifier, which nobody
+ * has settled, is given to the next process. */
+static void test_what_is_settled_after_its_pubrel_has_no_record(void **state)
+{
+    struct script *s = *state;
+    uint32_t handle;
+
+    with_store(s);
+    s->config.settle = MQTT_SETTLE_BY_CALL;
+    connected(s);
+    settled_down(s);
+    server_publishes(s, 0x34, "a", 7, "x");
+    expect_message(s, "a", "x");
+    handle = s->event.message.settle_handle;
+    cut(s);
+    reconnected(s, true);
+    server_answers(s, 0x62, 7);
+    expect_no_event(s);
+    expect_packet(s, 0x70, 7);
+    server_publishes(s, 0x34, "a", 7, "another");
+    expect_message(s, "a", "another");
+    assert_int_equal(mqtt_settle(&s->client, handle, 0), MQTT_ERR_HANDLE);
+    expect_no_event(s);
+    assert_null(record(MQTT_RECORD_RECEIVED, 7));
+    killed(s);
+    connected_again(s, true);
+    server_publishes(s, 0x3C, "a", 7, "another");
+    expect_message(s, "a", "another");
+}
+
 /* ---- what does not wait ----------------------------------------------------- */
 
 /* A commit is open, for a PUBREC and for a PUBLISH. */
@@ -2280,6 +2311,7 @@ int main(void)
         script_test(test_pubcomp_waits_until_the_removal_is_durable),
         script_test(test_settled_by_call_waits_from_the_call_on),
         script_test(test_a_refused_message_has_no_record),
+        script_test(test_what_is_settled_after_its_pubrel_has_no_record),
         script_test(test_puback_does_not_wait),
         script_test(test_subscribe_does_not_wait),
         script_test(test_pingreq_does_not_wait),
