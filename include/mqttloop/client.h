@@ -521,7 +521,8 @@ enum mqtt_error mqtt_authenticate(struct mqtt_client *client,
  * whatever the order of the calls. A handle of
  * QoS 2 outlives its connection, until the session is lost; one of QoS 1 does
  * not, for the message comes again.
- * MQTT_ERR_HANDLE: settled already, or of a message that comes again.
+ * MQTT_ERR_HANDLE: settled already, or of a message that comes again, or that
+ * another client of this client identifier has answered: its PUBREL came.
  * MQTT_ERR_REASON_CODE: none of PUBACK; not where 5.0 is not configured.
  * MQTT_ERR_PROTOCOL_VERSION: another than 0 in 3.1.1, without drop_unsupported.
  */

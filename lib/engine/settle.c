@@ -220,6 +220,8 @@ enum mqtt_error mqtt_engine_complete(struct mqtt_engine *e, uint16_t identifier)
     } else if (!mqtt_engine_stage_ack(e, MQTT_PUBCOMP, identifier, 0)) {
         return MQTT_LATER;
     }
+    if (mqtt_unsettled_completed(&s->unsettled_, identifier))
+        e->settled_waits_ = true;
     /* What was taken on an earlier connection was not counted on this one. */
     if (e->receive_open_ && mqtt_received_is_here(&s->received_, identifier))
         e->receive_open_--;

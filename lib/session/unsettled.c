@@ -215,6 +215,17 @@ bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
     return true;
 }
 
+bool mqtt_unsettled_completed(struct mqtt_unsettled_list *list,
+                              uint16_t identifier)
+{
+    uint16_t i = find_qos2(list, identifier, 0, list->used_);
+
+    if (i == list->used_)
+        return false;
+    take_out(list, i);
+    return true;
+}
+
 bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list)
 {
     for (uint16_t i = 0; i < list->here_; i++)

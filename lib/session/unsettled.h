@@ -54,6 +54,11 @@ bool mqtt_unsettled_open(const struct mqtt_unsettled_list *list,
 bool mqtt_unsettled_came_again(struct mqtt_unsettled_list *list,
                                uint16_t identifier);
 
+/* PUBREL came for the QoS 2 message. True: somebody else has answered it; its
+ * handle is of nothing, and what it held up may leave. */
+bool mqtt_unsettled_completed(struct mqtt_unsettled_list *list,
+                              uint16_t identifier);
+
 /* Whether one of QoS 2 that came on this connection is not acknowledged. */
 bool mqtt_unsettled_qos2_waits(const struct mqtt_unsettled_list *list);
 

@@ -322,6 +322,7 @@ static void check_settled(struct player *p, const struct handle *h,
 {
     bool here = p->connected && h->link == p->connected_link;
     bool good = h->qos == 1 ? here : here || h->epoch == p->epoch;
+    bool elsewhere = h->delivery && h->delivery->released && !h->settled;
 
     if (error && error != MQTT_ERR_HANDLE)
         violation(p, "settle: %s", mqtt_error_text(error));
@@ -331,7 +332,9 @@ static void check_settled(struct player *p, const struct handle *h,
         violation(p, "settle: a handle of an earlier connection");
     else if (!error && h->epoch < p->told_epoch)
         violation(p, "settle: a handle of an earlier session");
-    else if (!h->settled && good && error && !p->ends_session &&
+    else if (!error && elsewhere && h->delivery->completed)
+        violation(p, "settle: a handle of what is over");
+    else if (!h->settled && good && error && !elsewhere && !p->ends_session &&
              !p->ended_before)
         violation(p, "settle: a good handle, QoS %u", h->qos);
 }

@@ -77,6 +77,7 @@ struct delivery {
     uint32_t effects; /* and what that did, durably */
     bool disowned;    /* no more exactly once, see server_disown() */
     bool settled;     /* and whether that was said, and with what code */
+    bool completed;   /* PUBCOMP has come */
     uint8_t code;
 };
 
@@ -286,7 +287,8 @@ void server_end_by(struct server *server, struct link *link, uint8_t code);
 struct twin {
     bool clean;           /* it begins anew */
     bool subscribes;      /* to one topic more */
-    bool takes_held;      /* also QoS 2 messages that the first one has */
+    bool takes_held;      /* also QoS 2 messages that the first one has, */
+    bool completes_held;  /* to their end, of which that one learns nothing */
     bool leaves_released; /* of QoS 2 messages it does not send PUBCOMP */
     uint32_t takes;       /* so many messages it acknowledges, at most */
 };

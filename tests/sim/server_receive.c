@@ -402,12 +402,14 @@ static void pubrec(struct server *server, struct link *link,
 static void pubcomp(struct server *server, struct link *link,
                     const struct packet *packet, struct delivery **place)
 {
-    if (!*place || !(*place)->released || !(*place)->here)
+    if (!*place || !(*place)->released || !(*place)->here) {
         server_violation(server, link, "PUBCOMP of nothing");
-    else if (packet->code && !link->resumed)
+    } else if (packet->code && !link->resumed) {
         server_violation(server, link, "PUBCOMP says that it is not known");
-    else
+    } else {
+        (*place)->completed = true;
         server_take_out(&link->session->open, place);
+    }
 }
 
 void server_take_ack(struct server *server, struct link *link,

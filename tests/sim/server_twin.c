@@ -73,7 +73,7 @@ static bool take_one(struct server *server, struct link *link, unsigned qos,
     d = find_open(link->session, identifier);
     if (!d || (qos == 2 && d->held && !twin->takes_held))
         return false;
-    if (qos == 2 && d->held)
+    if (qos == 2 && d->held && !twin->leaves_released)
         avoid(server, link->session, identifier);
     d->settled = false; /* what the first one said of it is not what is said */
     send(server, link, qos == 2 ? PUBREC : PUBACK, identifier);
@@ -147,7 +147,7 @@ struct link *server_twin(struct server *server, unsigned client,
         return NULL;
     }
     server_pump(server, link);
-    if (twin->takes_held)
+    if (twin->completes_held)
         take_released(server, link);
     while (takes &&
            (take_one(server, link, 1, twin) || take_one(server, link, 2, twin)))

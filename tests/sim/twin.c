@@ -18,8 +18,8 @@ static void tell(struct world *w, struct dice *dice)
 }
 
 /* With a store, and with handles, what the twin completes would stay for ever:
- * nothing ever tells the client. */
-static bool may_take_held(const struct player *p)
+ * nothing ever tells the client. PUBREL does, of what it only answers. */
+static bool may_complete_held(const struct player *p)
 {
     return !p->disk.used && p->config.settle == MQTT_SETTLE_AFTER_CALLBACK;
 }
@@ -33,8 +33,10 @@ void twin_fault(struct player *p, struct dice *dice)
     twin.clean = one_in(dice, 6);
     twin.subscribes =
         one_in(dice, 3) && p->config.protocol != &mqtt_protocol_publisher;
-    twin.takes_held = one_in(dice, 2) && may_take_held(p);
-    twin.leaves_released = one_in(dice, 4);
+    twin.takes_held = one_in(dice, 2);
+    twin.completes_held = twin.takes_held && may_complete_held(p);
+    twin.leaves_released =
+        one_in(dice, 4) || (twin.takes_held && !twin.completes_held);
     twin.takes = one_in(dice, 3) ? 0 : any_size(dice, 40);
     if (w->lingering_count >= LINKS / 2)
         return;
