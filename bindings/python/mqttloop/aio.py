@@ -459,6 +459,7 @@ class Client(BaseClient):
 
     def _take_events(self) -> None:
         pull, handle, may_pull = self._core.pull, self._handle, self._may_pull
+        self._stalled = True  # also if something fails
         while self._awaited or may_pull():
             event = pull()
             if event is not None:
@@ -467,7 +468,6 @@ class Client(BaseClient):
                     or not self._feed():
                 self._stalled = False
                 return
-        self._stalled = True
 
     def _feed(self) -> bool:
         """The core has taken all it was given: what there is beyond that."""
@@ -494,14 +494,12 @@ class Client(BaseClient):
 
     def _set_timer(self) -> None:
         deadline = self._core.deadline()
-        if deadline is None:
+        if deadline is None or self._is_over():
             return
         if self._timer is not None:
             if self._timer_at is not None and self._timer_at <= deadline:
                 return  # early is well: that turn sets the next
             self._timer.cancel()
-        elif self._is_over():
-            return
         self._timer_at = deadline
         self._timer = self._loop.call_at((deadline + 1) / 1000,
                                          self._on_timer)
