@@ -69,7 +69,8 @@ def sanitized(source):
         'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=1',
         'UBSAN_OPTIONS': 'halt_on_error=1:abort_on_error=1:print_stacktrace=1'})
     arguments = [word for word in sys.argv[1:] if word != '--asan']
-    os.execv(sys.executable, [sys.executable, __file__, *arguments])
+    os.execv(sys.executable, [sys.executable, __file__, *arguments,
+                              '--capture=no'])  # or a report is not seen
 
 
 def main():

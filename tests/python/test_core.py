@@ -159,6 +159,14 @@ def test_take_is_output_and_sent_in_one():
     assert client.statistics['bytes_sent'] == 14 + 2 * 206
 
 
+@pytest.mark.parametrize('why', [1, -121, 1 << 63, -1 << 63, -1 << 70])
+def test_causes_that_are_none_are_refused(why):
+    with pytest.raises(ValueError, match='why'):
+        connected().closed(why)
+    with pytest.raises(ValueError, match='error'):
+        _core.error_text(why)
+
+
 def test_idle_is_nothing_to_do_but_to_receive():
     client = _core.Client(keep_alive=10)
     client.tick(1)

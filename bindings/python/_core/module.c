@@ -11,8 +11,12 @@ static PyObject *error_text(PyObject *module, PyObject *error)
     long number = PyLong_AsLong(error);
 
     (void)module;
-    if (PyErr_Occurred())
-        return NULL;
+    if (PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return NULL;
+        PyErr_Clear();
+        number = 1;
+    }
     if (number < -120 || number > 0)
         return PyErr_Format(PyExc_ValueError, "error must be one of ERR_...");
     return PyUnicode_FromString(mqtt_error_text((enum mqtt_error)number));

@@ -235,9 +235,25 @@ static int keep_detail(struct client_object *c, PyObject *detail)
     return 0;
 }
 
-static bool is_cause(unsigned long number)
+#define LAST_ERROR (-120) /* of enum mqtt_error */
+
+/* 0, or -1 with an exception. NULL: the default. */
+static int cause_from(PyObject *why, enum mqtt_error *out)
 {
-    return number <= 120; /* the last one of enum mqtt_error */
+    long number = why ? PyLong_AsLong(why) : MQTT_ERR_CLOSED;
+
+    if (PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return -1;
+        PyErr_Clear();
+        number = 1;
+    }
+    if (number < LAST_ERROR || number > 0) {
+        PyErr_SetString(PyExc_ValueError, "why must be one of ERR_...");
+        return -1;
+    }
+    *out = (enum mqtt_error)number;
+    return 0;
 }
 
 /* Once for a connection: the core names the words until their event. */
@@ -263,20 +279,11 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 {
     PyObject *why = NULL, *detail = Py_None;
     struct client_object *c;
-    unsigned long number = (unsigned long)-MQTT_ERR_CLOSED;
-    long cause;
+    enum mqtt_error cause;
 
-    if (!PyArg_ParseTuple(arguments, "|OO:closed", &why, &detail))
+    if (!PyArg_ParseTuple(arguments, "|OO:closed", &why, &detail) ||
+        cause_from(why, &cause))
         return NULL;
-    if (why) {
-        cause = PyLong_AsLong(why);
-        if (PyErr_Occurred())
-            return NULL;
-        number = (unsigned long)(cause < 0 ? -cause : 121);
-        number = cause ? number : 0;
-    }
-    if (!is_cause(number))
-        return PyErr_Format(PyExc_ValueError, "why must be one of ERR_...");
     c = client_enter(self);
     if (!c)
         return NULL;
@@ -285,7 +292,7 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
     if (keep_detail(c, detail))
         return NULL;
     if (may_close(c)) /* still: to keep it has run code */
-        close_now(c, (enum mqtt_error)(-(int)number));
+        close_now(c, cause);
     Py_RETURN_NONE;
 }
 
