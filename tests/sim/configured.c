@@ -158,8 +158,16 @@ void configured_choose(struct player *p, struct mqtt_connect_options *options,
 
 /* -- which connections ask for a clean start ------------------------------------------- */
 
+static bool resumes(const struct mqtt_config *config)
+{
+    return config->session == MQTT_SESSION_RESUME ||
+           (config->session == MQTT_SESSION_DEFAULT &&
+            !config->connect.clean_start);
+}
+
 void configured_made(struct player *p)
 {
+    p->holds = resumes(&p->config) && !p->ended_before;
     p->resuming = p->wiping = p->start_unsure = false;
     p->no_names = p->names_unsure = false;
     p->own_known = !p->disk.used || p->incarnation == 1;
@@ -198,6 +206,7 @@ static void note_identifier(struct player *p)
 void configured_connected(struct player *p)
 {
     p->wiping = p->start_unsure = false;
+    p->holds = true;
     p->resuming = p->tap_five && !p->ends_session;
     note_identifier(p);
 }
@@ -208,6 +217,10 @@ void configured_disconnected(struct player *p, const struct mqtt_event *event)
         p->resuming = false;
     if (p->connected && p->end_unsure) /* DISCONNECT may have ended it */
         p->start_unsure = true;
+    if (p->connected && (p->ends_session || p->end_unsure))
+        p->holds = false;
+    if (event->error == MQTT_ERR_SESSION_PRESENT && p->holds)
+        violation(p, "a session that it holds is given up");
     if (event->error == MQTT_ERR_SESSION_PRESENT && !event->reason_code)
         p->wiping = true;
     if (event->error == MQTT_ERR_ALIAS_MEMORY)

@@ -305,6 +305,7 @@ struct player {
     bool changes;  /* it changes what it may */
     bool resuming; /* no clean start any more */
     bool wiping;   /* a clean start, to have a session forgotten */
+    bool holds;    /* surely the session's state: it may be present */
     bool start_unsure;
     bool no_names, names_unsure; /* of topic aliases */
     bool own_known;
