@@ -96,7 +96,7 @@ def build(fault, objects, folder):
 
 def search(program, start, seeds):
     """The first seed that violates and what it says, or None."""
-    done = subprocess.run([program, '--first', '--quiet', '--stuck', '8',
+    done = subprocess.run([program, '--first', '--quiet', '--stuck', '60',
                            '--start', str(start), '--seeds', str(seeds)], stdout=subprocess.PIPE,
                           text=True, errors='replace', check=False)
     found = FOUND.search(done.stdout)
