@@ -1,6 +1,9 @@
 /*
  * Cursors over bytes that remember when they were led beyond their end, so
  * that bounds are tested once for a packet and not once for a byte.
+ *
+ * The functions are inline, not static: where a compiler for size does not
+ * inline them, all files share the copies of cursor.c.
  */
 #ifndef MQTT_WIRE_CURSOR_H
 #define MQTT_WIRE_CURSOR_H
@@ -20,7 +23,7 @@ struct mqtt_writer {
 };
 
 /* The next `size` bytes; when they are not there, NULL, for good. */
-static inline const uint8_t *mqtt_read_bytes(struct mqtt_reader *r, size_t size)
+inline const uint8_t *mqtt_read_bytes(struct mqtt_reader *r, size_t size)
 {
     const uint8_t *bytes = r->at;
 
@@ -33,21 +36,21 @@ static inline const uint8_t *mqtt_read_bytes(struct mqtt_reader *r, size_t size)
     return bytes;
 }
 
-static inline uint8_t mqtt_read_u8(struct mqtt_reader *r)
+inline uint8_t mqtt_read_u8(struct mqtt_reader *r)
 {
     const uint8_t *byte = mqtt_read_bytes(r, 1);
 
     return byte ? byte[0] : 0;
 }
 
-static inline uint16_t mqtt_read_u16(struct mqtt_reader *r)
+inline uint16_t mqtt_read_u16(struct mqtt_reader *r)
 {
     const uint8_t *bytes = mqtt_read_bytes(r, 2);
 
     return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
 }
 
-static inline uint32_t mqtt_read_u32(struct mqtt_reader *r)
+inline uint32_t mqtt_read_u32(struct mqtt_reader *r)
 {
     uint32_t high = mqtt_read_u16(r);
 
@@ -55,7 +58,7 @@ static inline uint32_t mqtt_read_u32(struct mqtt_reader *r)
 }
 
 /* A string or binary data behind its length; absent when it is not there. */
-static inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
+inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
 {
     struct mqtt_span text = {NULL, mqtt_read_u16(r)};
 
@@ -63,8 +66,8 @@ static inline struct mqtt_span mqtt_read_text(struct mqtt_reader *r)
     return text;
 }
 
-static inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
-                                    size_t size)
+inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
+                             size_t size)
 {
     if ((size_t)(w->end - w->at) < size) {
         w->overflow = true;
@@ -76,35 +79,35 @@ static inline void mqtt_write_bytes(struct mqtt_writer *w, const void *bytes,
     w->at += size;
 }
 
-static inline void mqtt_write_u8(struct mqtt_writer *w, unsigned value)
+inline void mqtt_write_u8(struct mqtt_writer *w, unsigned value)
 {
     uint8_t byte = (uint8_t)value;
 
     mqtt_write_bytes(w, &byte, 1);
 }
 
-static inline void mqtt_write_u16(struct mqtt_writer *w, unsigned value)
+inline void mqtt_write_u16(struct mqtt_writer *w, unsigned value)
 {
     uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
 
     mqtt_write_bytes(w, bytes, 2);
 }
 
-static inline void mqtt_write_u32(struct mqtt_writer *w, uint32_t value)
+inline void mqtt_write_u32(struct mqtt_writer *w, uint32_t value)
 {
     mqtt_write_u16(w, (unsigned)(value >> 16));
     mqtt_write_u16(w, (unsigned)(value & 0xffff));
 }
 
 /* A variable byte integer, at most MQTT_LENGTH_MAX. */
-static inline void mqtt_write_length(struct mqtt_writer *w, uint32_t value)
+inline void mqtt_write_length(struct mqtt_writer *w, uint32_t value)
 {
     uint8_t bytes[4];
 
     mqtt_write_bytes(w, bytes, mqtt_length_write(bytes, value));
 }
 
-static inline void mqtt_write_text(struct mqtt_writer *w, struct mqtt_span text)
+inline void mqtt_write_text(struct mqtt_writer *w, struct mqtt_span text)
 {
     mqtt_write_u16(w, (unsigned)text.size);
     mqtt_write_bytes(w, text.data, text.size);
