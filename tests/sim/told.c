@@ -48,7 +48,7 @@ void told_end_is_said(struct world *w, const struct link *link, unsigned type,
     if (link != p->wire.link)
         return;
     p->end_said = (struct end_said){
-        .place = place_of_end(link, type, code),
+        .place = (uint8_t)place_of_end(link, type, code),
         .code = code,
         .any = true,
         .properties = {store_copy(&w->store, properties.at, properties.size),

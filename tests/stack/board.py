@@ -27,7 +27,7 @@ RUNNER = [TOP / 'tests/unit/script.c', TOP / 'tests/machines/cmocka.c',
 SIZES = '-Wl,--defsym=board_stack_size=128K,--defsym=board_ram_size=4M'
 # So much of what was computed has been used, in per cent.
 REACHED = {'mqtt_client_publish': 90, 'mqtt_client_next': 85,
-           'mqtt_subscribe': 50, 'mqtt_client_output_buf': 80,
+           'mqtt_subscribe': 45, 'mqtt_client_output_buf': 80,
            'mqtt_connect': 90, 'mqtt_authenticate': 90}
 
 # Arguments may lie on the stack, so what is saved lies elsewhere.
