@@ -363,6 +363,33 @@ def test_reconnects_by_itself(make, frail):
     until(lambda: said[-1] == 'after')
 
 
+def test_reconnect_calls_each_callback_once(make, broker):
+    client, said = make(connect=False), []
+    client.connect('127.0.0.1', 60, broker.port,
+                   breconnect_cb=lambda c: said.append('before'),
+                   aconnect_cb=lambda c: said.append('after'))
+    assert client.reconnect() == 0
+    mqtt.sleep(50)
+    assert said == ['after', 'before', 'after']
+
+
+def test_reconnect_in_a_callback_waits_until_the_turn_is_over(make, broker):
+    client = make(connect=False, clean_session=False)
+    got, said = [], []
+    client.connect('127.0.0.1', 60, broker.port,
+                   aconnect_cb=lambda c: said.append('after'))
+
+    def on_message(one, payload):
+        got.append(payload)
+        assert one.reconnect() == 0
+
+    client.subscribe('again', on_message, 1)
+    make().publish('again', 'x', 1)
+    until(lambda: said == ['after', 'after'])
+    mqtt.sleep(100)
+    assert got == ['x'] and said == ['after', 'after']
+
+
 def test_publish_waits_over_a_restart(make, frail):
     client, got = make(connect=False), []
     client.connect('127.0.0.1', 60, frail.port,
@@ -383,6 +410,26 @@ def test_publish_gives_up_in_time(make, frail):
         client.publish('x', 'y', 1)
     with pytest.raises(TimeoutError):
         client.disconnect(50)
+
+
+def test_loop_forever_goes_on_when_loop_failure_has_recovered(make, frail):
+    client, got = make(connect=False), []
+
+    def loop_failure(one):
+        frail.start()
+        return mqtt.RECOVERED
+
+    def on_message(one, payload):
+        got.append(payload)
+        one.disconnect()
+
+    client.connect('127.0.0.1', 60, frail.port, loop_failure=loop_failure,
+                   aconnect_cb=lambda c: got and c.publish('on', 'y'))
+    client.subscribe('on', on_message)
+    got.append('stopped')
+    frail.stop()
+    client.loop_forever()
+    assert got == ['stopped', 'y']
 
 
 @pytest.mark.parametrize('answer', [mqtt.BREAK_LOOP, mqtt.RECOVERED])

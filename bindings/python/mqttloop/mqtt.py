@@ -165,6 +165,7 @@ class Client:
         self._ended = True        # there will be no connection
         self._lost = False        # loop_failure is to be asked
         self._greet = False       # aconnect_cb is to be called
+        self._again = False       # reconnect() was called in a callback
         self._loop_failure = None
         self._before = self._after = None
         self._connecting = self._start_loop = False
@@ -229,7 +230,7 @@ class Client:
         if self._in_callback:
             self._core.connect()
             return self._return_code
-        self._tried = self._ended = self._lost = False
+        self._tried = self._ended = self._lost = self._again = False
         self._return_code = self._link.error = None
         self._core.tick(now_ms())
         self._connecting = True
@@ -254,12 +255,26 @@ class Client:
 
     def reconnect(self):
         """Call breconnect_cb, close the connection, and connect again; the
-        return code, or an exception as connect() has them."""
+        return code, or an exception as connect() has them. In a callback it
+        returns the last one at once, and follows when the turn is over."""
         if not self._link:
             raise StateError('never connected', _core.ERR_STATE)
+        if self._in_callback:
+            self._again = True
+            return self._return_code
         self._call(self._before, 'breconnect_cb')
-        self._stop()
+        self._connecting = True   # its end was asked for
+        try:
+            self._stop()
+        finally:
+            self._connecting = False
         return self._connect()
+
+    def _reconnect_later(self):
+        try:
+            self.reconnect()
+        except Exception:
+            _failed('reconnect')
 
     def connected(self):
         """Whether there is a connection now."""
@@ -293,6 +308,7 @@ class Client:
     def _forget(self):
         """No call of another client runs this one any more."""
         self._ended = True
+        self._again = False
         if self in _started:
             _started.remove(self)
         if self._link:
@@ -465,6 +481,9 @@ class Client:
         if self._lost:
             self._lost = False
             self._ask_loop_failure()
+        elif self._again:
+            self._again = False
+            self._reconnect_later()
 
     def _ask_loop_failure(self):
         if self._call(self._loop_failure, 'loop_failure') != RECOVERED:
@@ -472,6 +491,7 @@ class Client:
             self._forget()
         elif not self.connected() and \
                 self._core.state == _core.STATE_STOPPED:
+            self._ended = False
             self._core.tick(now_ms())
             self._core.connect()
 
