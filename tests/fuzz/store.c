@@ -107,6 +107,9 @@ static bool publish_valid(const struct record *record, unsigned level)
     return level == 4 || properties_valid(image + head, size - head);
 }
 
+/* In the second byte of the record of a session that this side has ended. */
+#define SESSION_ENDED 2
+
 static bool record_valid(const struct record *record, unsigned level)
 {
     switch (record->kind) {
@@ -118,7 +121,7 @@ static bool record_valid(const struct record *record, unsigned level)
         return record->identifier && !record->size;
     case MQTT_RECORD_SESSION:
         return !record->identifier && record->size >= 2 &&
-               record->bytes[1] <= 1 &&
+               record->bytes[1] <= SESSION_ENDED &&
                reference_text(record->bytes + 2, record->size - 2u);
     default:
         return false;
@@ -137,6 +140,17 @@ static bool doubled(const struct record_list *list, unsigned i)
             (kind == other || kind + other == 3)) /* PUBLISH and PUBREL */
             return true;
     }
+    return false;
+}
+
+/* Then nothing of it was sent, and a server that has it is refused, which this
+ * world does not follow: the simulator does. */
+static bool session_ended(const struct record_list *list)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->of[i].kind == MQTT_RECORD_SESSION &&
+            list->of[i].bytes[1] == SESSION_ENDED)
+            return true;
     return false;
 }
 
@@ -576,6 +590,10 @@ void fuzz_one(const uint8_t *bytes, size_t size)
         return;
     }
     require(all_valid(&w.records));
+    if (session_ended(&w.records.durable)) {
+        peer_kill(&w.peer);
+        return;
+    }
     for (unsigned i = 0; i < INCOMING; i++)
         if (records_find(&w.records, MQTT_RECORD_RECEIVED, (uint16_t)(i + 1)))
             w.incoming[i] = PUBLISHED;
