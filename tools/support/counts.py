@@ -45,11 +45,16 @@ class Count:
         else:
             self._add_failed(name, detail)
 
+    def why_known(self, name):
+        """Why the case may fail; None: it may not."""
+        return next((why for pattern, why in self.known
+                     if fnmatch.fnmatchcase(name, pattern)), None)
+
     def _add_failed(self, name, detail):
-        for pattern, why in self.known:
-            if fnmatch.fnmatchcase(name, pattern):
-                self.known_seen.append(f'{name}: {why}')
-                return
+        why = self.why_known(name)
+        if why is not None:
+            self.known_seen.append(f'{name}: {why}')
+            return
         self.failed.append(name)
         print(f'FAILED  {name}: {detail}', flush=True)
 
