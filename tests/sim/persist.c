@@ -733,7 +733,7 @@ static bool has_effect(const struct player *p, uint16_t identifier)
         d = p->wire.link->session->open.first;
     while (d && d->identifier != identifier)
         d = d->next;
-    return !d || d->effects || d->given == UINT32_MAX;
+    return !d || d->disowned || d->effects || d->given == UINT32_MAX;
 }
 
 static void outgoing_left(struct player *p, const struct packet *packet)
