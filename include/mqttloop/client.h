@@ -399,7 +399,6 @@ struct mqtt_client {
     bool store_told_; /* of the error that the store has */
     bool greeted_;    /* CONNECT was made for this network connection */
     bool woken_;      /* the application is to be told */
-    bool at_once_;    /* CONNECT says that the session ends with it */
     uint16_t server_index_, tries_, answers_left_;
     const struct mqtt_config *config_;
     const struct mqtt_subscriber *subscriber_; /* NULL: never subscribed */
@@ -492,7 +491,8 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
  * MQTT_ERR_PROTOCOL_VERSION: in 3.1.1. MQTT_ERR_REASON_CODE: none that a client
  * may send [5.0 MQTT-3.14.2-1]. MQTT_ERR_PROPERTY: one that DISCONNECT has not;
  * a Session Expiry Interval when CONNECT said that the session ends with its
- * connection.
+ * connection. If before_connect has a later CONNECT say so, before DISCONNECT
+ * leaves, the interval is sent as 0 [5.0, section 3.14.2.2.2].
  */
 enum mqtt_error
 mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,

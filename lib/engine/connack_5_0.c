@@ -114,13 +114,25 @@ static struct mqtt_span needed(struct mqtt_span properties, uint8_t bytes[5])
     return mqtt_properties_end(&builder, NULL);
 }
 
+/* Of a session that ends with its connection, as CONNECT said, DISCONNECT may
+ * say nothing else [5.0, section 3.14.2.2.2]. These are written already. */
+static void end_at_once(uint8_t *properties, size_t size)
+{
+    struct mqtt_property property = {0};
+
+    if (mqtt_property_find((struct mqtt_span){properties, size},
+                           MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL, &property))
+        memset(properties + property.position_ - 4, 0, 4);
+}
+
 /* What may be left out is, where it would be too much
  * [5.0 MQTT-3.14.2-3, MQTT-3.14.2-4]. */
-uint32_t mqtt_disconnect_fit_5_0(uint8_t *out, uint32_t limit, uint8_t code,
-                                 struct mqtt_span properties)
+uint32_t mqtt_disconnect_fit_5_0(const struct mqtt_engine *e, uint8_t *out,
+                                 uint32_t limit)
 {
+    struct mqtt_span properties = e->end_properties_;
     struct mqtt_writer w = {out, out + limit, false};
-    uint8_t bytes[5];
+    uint8_t bytes[5], code = e->end_code_;
 
     if (mqtt_disconnect_size_5_0(code, properties) > limit)
         properties = needed(properties, bytes);
@@ -129,6 +141,8 @@ uint32_t mqtt_disconnect_fit_5_0(uint8_t *out, uint32_t limit, uint8_t code,
     if (mqtt_disconnect_size_5_0(code, properties) > limit)
         return 0;
     mqtt_disconnect_write_5_0(&w, code, properties);
+    if (e->at_once_)
+        end_at_once(w.at - properties.size, properties.size);
     return (uint32_t)(w.at - out);
 }
 
