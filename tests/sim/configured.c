@@ -173,7 +173,7 @@ void configured_made(struct player *p)
     p->own_known = !p->disk.used || p->incarnation == 1;
     p->own_size = 0;
     p->server_next = 0;
-    p->server_unsure = false;
+    p->server_unsure = 0;
     p->follows = 0;
 }
 

@@ -58,15 +58,22 @@ static bool same_server(const struct mqtt_server *a,
            !strcmp(a->address, b->address);
 }
 
+static void next_server(struct player *p)
+{
+    p->server_next = (p->server_next + 1) % (uint32_t)p->config.server_count;
+}
+
 /* When the application was asked before the connection it has had its word. */
 void redirect_offered(struct player *p, const struct mqtt_server *server)
 {
-    const struct mqtt_server *expected = &p->servers[p->server_next];
+    const struct mqtt_server *expected;
 
-    if (p->server_unsure && !same_server(server, expected))
-        p->server_next =
-            (p->server_next + 1) % (uint32_t)p->config.server_count;
-    p->server_unsure = false;
+    for (; p->server_unsure; p->server_unsure--) {
+        if (same_server(server, &p->servers[p->server_next]))
+            break;
+        next_server(p);
+    }
+    p->server_unsure = 0;
     expected = &p->servers[p->server_next];
     if (!same_server(server, expected))
         violation(p, "server \"%s\" is offered, it is the turn of \"%s\"",
@@ -85,7 +92,9 @@ void redirect_opening(struct player *p, const struct mqtt_server *server)
 }
 
 /* After a failure the next one is tried, in turn; but one that is to forget a
- * session is asked again, and the fallback is tried at the same one. */
+ * session is asked again, and the fallback is tried at the same one. Of a
+ * client that stops because it was told to, nobody is told whether it was the
+ * failure of one that drains, which counts, or of one that was to end. */
 void redirect_disconnected(struct player *p, const struct mqtt_event *event)
 {
     if (!event->error || p->connected ||
@@ -93,10 +102,10 @@ void redirect_disconnected(struct player *p, const struct mqtt_event *event)
         return;
     if (!p->drew && event->retry_at != MQTT_NEVER)
         return; /* the fallback */
-    p->server_unsure = p->leaving;
-    if (!p->server_unsure)
-        p->server_next =
-            (p->server_next + 1) % (uint32_t)p->config.server_count;
+    if (p->leaving && event->retry_at == MQTT_NEVER)
+        p->server_unsure++;
+    else
+        next_server(p);
 }
 
 /* -- a fault --------------------------------------------------------------------------- */

@@ -98,21 +98,23 @@ void silence_read(struct player *p, const uint8_t *bytes, uint32_t size)
 /* -- how long ------------------------------------------------------------------------- */
 
 /* What the client does not read, or cannot answer, counts from then on. */
-static bool waits_itself(const struct player *p)
+static bool held_up(const struct player *p)
 {
-    return p->late || p->blocked_since != NEVER || p->want_write ||
-           p->disk.open || p->config.settle == MQTT_SETTLE_BY_CALL;
+    return p->blocked_since != NEVER || p->want_write || p->disk.open ||
+           p->config.settle == MQTT_SETTLE_BY_CALL;
 }
 
 void silence_check(struct player *p)
 {
     enum mqtt_client_state state = mqtt_client_state(&p->client);
+    bool until_now = p->half.held_up; /* what ended it came before this turn */
     uint64_t most;
 
+    p->half.held_up = held_up(p);
     if (!p->half.got || p->wire.state != WIRE_OPEN ||
         (state != MQTT_CLIENT_AWAIT_CONNACK && state != MQTT_CLIENT_CONNECTED))
         return;
-    if (waits_itself(p))
+    if (p->late || p->half.held_up || until_now)
         p->half.since = p->world->now;
     most = or_default(p->config.packet_timeout_ms, 30000) +
            8 * (uint64_t)p->half.got;

@@ -167,6 +167,7 @@ struct half {
     uint32_t got, size; /* bytes of it; size 0: not known */
     uint64_t began;     /* when its first byte was read */
     uint64_t since;     /* or when the client could not go on last */
+    bool held_up;       /* it cannot go on, since the last turn */
 };
 
 /* With what the server ended a connection. */
@@ -295,8 +296,8 @@ struct player {
     char reference[64];
     uint8_t follows; /* 1: once, 2: for good */
     struct mqtt_server chosen_server;
-    uint32_t server_next; /* of the list */
-    bool server_unsure;   /* or the one after it */
+    uint32_t server_next;   /* of the list */
+    uint32_t server_unsure; /* or one of so many after it */
 
     /* configured.c */
     struct mqtt_connect_options chosen; /* for the next CONNECT */
