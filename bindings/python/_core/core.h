@@ -35,7 +35,7 @@ extern struct PyModuleDef mqttloop_core_module;
 struct node {
     struct mqtt_subscription subscription; /* first: events name it */
     struct node *next;
-    unsigned long key;
+    uint64_t key;
     PyObject *filter, *properties; /* bytes that the subscription points to */
     PyObject *targets;             /* a tuple of one; NULL: none */
 };
@@ -69,7 +69,7 @@ struct client_object {
     PyObject *identifier, *properties; /* bytes that the configuration names */
     struct greeting greeting;
     struct node *nodes;
-    unsigned long last_key;
+    uint64_t last_key;
     struct hits hits;
 
     /* What was received: a bytearray, held by a memoryview so that it cannot
@@ -77,8 +77,9 @@ struct client_object {
     PyObject *buffer, *view;
     char *bytes;
     size_t size, taken, received;
-    bool closing; /* closed() waits for what was received before */
-    bool cut;     /* closed() was called and has not become an event */
+    size_t offered; /* by output(), and not sent yet */
+    bool closing;   /* closed() waits for what was received before */
+    bool cut;       /* closed() was called and has not become an event */
     mqtt_time now;
     enum mqtt_error closing_why;
 
@@ -116,8 +117,8 @@ PyObject *text_from(const char *argument, PyObject *value);
 PyObject *bytes_from(const char *argument, PyObject *value);
 
 /** 0, or -1 with an exception. bool is a number, too. */
-int number_from(const char *argument, PyObject *value, unsigned long least,
-                unsigned long most, unsigned long *out);
+int number_from(const char *argument, PyObject *value, uint64_t least,
+                uint64_t most, uint64_t *out);
 
 /** The span of bytes; absent if NULL. */
 struct mqtt_span span_of(PyObject *bytes);

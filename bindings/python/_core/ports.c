@@ -3,7 +3,7 @@
  */
 #include "core.h"
 
-#define OUTPUT_MOST 65536ul
+#define OUTPUT_MOST 65536u
 
 /* ---- bytes in -------------------------------------------------------------- */
 
@@ -15,6 +15,7 @@ static void forget_received(struct client_object *c)
 
 static void cut(struct client_object *c, enum mqtt_error why)
 {
+    c->offered = 0;
     c->cut = true;
     mqtt_client_closed(&c->client, why,
                        c->detail ? PyBytes_AsString(c->detail) : NULL);
@@ -89,16 +90,16 @@ static bool has_room(struct client_object *c)
 
 PyObject *client_received(PyObject *self, PyObject *count)
 {
-    unsigned long size;
+    uint64_t size;
     struct client_object *c;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)) || !has_room(c))
         return NULL;
     if (size > c->size)
         return PyErr_Format(PyExc_ValueError,
                             "size must be 0 to that of buffer, %zu", c->size);
-    c->received = size;
+    c->received = (size_t)size;
     Py_RETURN_NONE;
 }
 
@@ -127,20 +128,21 @@ PyObject *client_feed(PyObject *self, PyObject *data)
 
 PyObject *client_output(PyObject *self, PyObject *arguments)
 {
-    unsigned long most = OUTPUT_MOST;
+    uint64_t most = OUTPUT_MOST;
     struct client_object *c;
     struct mqtt_span span;
     PyObject *limit = NULL;
 
     if (!PyArg_ParseTuple(arguments, "|O:output", &limit) ||
-        (limit && number_from("limit", limit, 1, LONG_MAX, &most)) ||
+        (limit && number_from("limit", limit, 1, SIZE_MAX, &most)) ||
         !(c = client_enter(self)))
         return NULL;
     span.data = mqtt_client_output_buf(&c->client, &span.size);
+    if (span.size > most)
+        span.size = (size_t)most;
+    c->offered = span.size;
     if (!span.data)
         Py_RETURN_NONE;
-    if (span.size > most)
-        span.size = most;
     return bytes_of(span);
 }
 
@@ -159,26 +161,29 @@ PyObject *client_take(PyObject *self, PyObject *unused)
     if (span.size > OUTPUT_MOST)
         span.size = OUTPUT_MOST;
     bytes = bytes_of(span);
-    if (bytes)
+    if (bytes) {
+        c->offered = 0;
         mqtt_client_output_done(&c->client, span.size);
+    }
     return bytes;
 }
 
+/* Of what was offered: asked again, the core may offer something else. */
 PyObject *client_sent(PyObject *self, PyObject *count)
 {
     struct client_object *c;
-    unsigned long size;
-    size_t most;
+    uint64_t size;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)))
         return NULL;
-    mqtt_client_output_buf(&c->client, &most);
-    if (size > most)
+    if (size > c->offered)
         return PyErr_Format(PyExc_ValueError,
-                            "size must be 0 to that of output(), %zu", most);
+                            "size must be 0 to that of output(), %zu",
+                            c->offered);
+    c->offered = 0;
     if (size)
-        mqtt_client_output_done(&c->client, size);
+        mqtt_client_output_done(&c->client, (size_t)size);
     Py_RETURN_NONE;
 }
 
@@ -207,6 +212,7 @@ PyObject *client_opened(PyObject *self, PyObject *unused)
         return NULL;
     if (mqtt_client_wants(&c->client) == MQTT_WANT_OPEN) {
         forget_received(c);
+        c->offered = 0;
         c->cut = false;
         mqtt_client_opened(&c->client);
     }
@@ -301,9 +307,9 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 PyObject *client_tick(PyObject *self, PyObject *time)
 {
     struct client_object *c;
-    unsigned long now;
+    uint64_t now;
 
-    if (number_from("now", time, 0, LONG_MAX, &now) ||
+    if (number_from("now", time, 0, INT64_MAX, &now) ||
         !(c = client_enter(self)))
         return NULL;
     if (now < c->now)
@@ -325,10 +331,10 @@ static bool receptive(struct client_object *c)
 PyObject *client_idle(PyObject *self, PyObject *until)
 {
     struct client_object *c;
-    unsigned long end;
+    uint64_t end;
     size_t size;
 
-    if (number_from("until", until, 0, LONG_MAX, &end) ||
+    if (number_from("until", until, 0, INT64_MAX, &end) ||
         !(c = client_enter(self)))
         return NULL;
     return PyBool_FromLong(receptive(c) &&
