@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Optional
 
 from . import _core
 from ._errors import (ConnectError, DeliveryError, Error, LostError,
-                      RefusedError)
+                      RefusedError, StateError)
 
 SCHEMES = {'mqtt': (1883, False), 'mqtts': (8883, True)}
 
@@ -386,9 +386,20 @@ class BaseClient:
 
     # ---- requests ---------------------------------------------------------
 
+    def _is_over(self) -> bool:
+        """Whether nobody drives the core: not yet, or not any more."""
+        return self._stopped is None or self._stopped.done()
+
+    def _must_run(self) -> None:
+        """Else what is about to be awaited would never come."""
+        if self._is_over():
+            raise StateError('not connected: connect() comes first',
+                             _core.ERR_STATE)
+
     def _register(self, topic: str, qos: int, target: Any,
                   options: Mapping[str, Any],
                   properties: Mapping[str, Any]) -> int:
+        self._must_run()
         key = self._core.subscribe(topic, qos, target,
                                    properties=properties or None, **options)
         old = self._keys.get(topic) if target is None else None

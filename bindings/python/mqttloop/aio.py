@@ -216,9 +216,6 @@ class Client(BaseClient):
                         where: Optional[TracebackType]) -> None:
         await self.disconnect(5.0 if kind is None else 0.0)
 
-    def _is_over(self) -> bool:
-        return self._stopped is None or self._stopped.done()
-
     def _abort(self) -> None:
         """Leave nothing behind: no task, no timer, no transport."""
         for each in (self._timer, self._soon, self._opening):
@@ -272,7 +269,8 @@ class Client(BaseClient):
         DeliveryError: refused, expired, or lost with the session. Cancelling
         gives up the waiting, not the message.
         """
-        if self._awaited or not qos or properties or self._crowding:
+        if self._awaited or not qos or properties or self._crowding \
+                or self._transport is None:
             return await self._publish(topic, payload, qos, retain, properties)
         try:
             identifier = self._core.publish(topic, payload, qos, retain)
@@ -293,6 +291,8 @@ class Client(BaseClient):
     async def _publish(self, topic: str, payload: _core.Bytes, qos: int,
                        retain: bool, properties: Mapping[str, Any]
                        ) -> Optional[_core.Event]:
+        if qos:
+            self._must_run()
         identifier = await self._accept(topic, payload, qos, retain,
                                         properties)
         if not identifier:
@@ -309,7 +309,7 @@ class Client(BaseClient):
                 return self.publish_nowait(topic, payload, qos, retain,
                                            **properties)
             except NoRoomError:
-                pass
+                self._must_run()
         self._crowding += 1
         try:
             async with self._crowd:
@@ -391,6 +391,7 @@ class Client(BaseClient):
 
     async def unsubscribe(self, topic: str) -> _core.Event:
         """End what subscribe() began."""
+        self._must_run()
         key = self._keys.pop(topic, None)
         if key is None:
             raise ValueError('topic: there is no such subscription')

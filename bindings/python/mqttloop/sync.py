@@ -122,9 +122,6 @@ class Client(BaseClient):
         yours, which calls sleep(0) when it is readable, or each second."""
         return self._link.watch()[0]
 
-    def _is_over(self) -> bool:
-        return self._stopped is None or self._stopped.done()
-
     def _requested(self) -> None:
         if not self._link.turning:
             self._link.write()
@@ -229,6 +226,8 @@ class Client(BaseClient):
         """Publish. QoS 1 and 2: returns when acknowledged, an event with
         reason_code and properties; QoS 0: when it is on its way.
         DeliveryError: refused, expired, or lost with the session."""
+        if qos:
+            self._must_run()
         identifier = self._accept(topic, payload, qos, retain, properties)
         self._requested()
         if not identifier or self._link.turning:
@@ -295,6 +294,7 @@ class Client(BaseClient):
 
     def unsubscribe(self, topic: str) -> _core.Event:
         """End what subscribe() began."""
+        self._must_run()
         key = self._keys.pop(topic, None)
         if key is None:
             raise ValueError('topic: there is no such subscription')
