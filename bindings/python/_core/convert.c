@@ -84,6 +84,11 @@ int number_from(const char *argument, PyObject *value, uint64_t least,
     return -1;
 }
 
+PyObject *number_made_early(void)
+{
+    return PyLong_FromLong(65535); /* Python keeps smaller ones, to 256 */
+}
+
 struct mqtt_span span_of(PyObject *bytes)
 {
     if (!bytes)

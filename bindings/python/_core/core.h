@@ -62,8 +62,10 @@ struct client_object {
     struct mqtt_client client;
     struct mqtt_config config;
     struct mqtt_statistics statistics;
-    void *memory; /* all that is lent, and the servers */
-    bool made;    /* `client` has been initialised */
+    void *memory;   /* all that is lent, and the servers */
+    bool made;      /* `client` has been initialised */
+    size_t offered; /* what output() gave last and sent() did not count */
+    PyObject *spare_number; /* given up for the answer of publish() */
     bool busy, text;
     uint64_t random;
     PyObject *identifier, *properties; /* bytes that the configuration names */
@@ -77,9 +79,8 @@ struct client_object {
     PyObject *buffer, *view;
     char *bytes;
     size_t size, taken, received;
-    size_t offered; /* by output(), and not sent yet */
-    bool closing;   /* closed() waits for what was received before */
-    bool cut;       /* closed() was called and has not become an event */
+    bool closing; /* closed() waits for what was received before */
+    bool cut;     /* closed() was called and has not become an event */
     mqtt_time now;
     enum mqtt_error closing_why;
 
@@ -119,6 +120,9 @@ PyObject *bytes_from(const char *argument, PyObject *value);
 /** 0, or -1 with an exception. bool is a number, too. */
 int number_from(const char *argument, PyObject *value, uint64_t least,
                 uint64_t most, uint64_t *out);
+
+/** A new int that has memory of its own; NULL with an exception. */
+PyObject *number_made_early(void);
 
 /** The span of bytes; absent if NULL. */
 struct mqtt_span span_of(PyObject *bytes);

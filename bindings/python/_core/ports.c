@@ -15,8 +15,8 @@ static void forget_received(struct client_object *c)
 
 static void cut(struct client_object *c, enum mqtt_error why)
 {
-    c->offered = 0;
     c->cut = true;
+    c->offered = 0;
     mqtt_client_closed(&c->client, why,
                        c->detail ? PyBytes_AsString(c->detail) : NULL);
 }
@@ -103,25 +103,32 @@ PyObject *client_received(PyObject *self, PyObject *count)
     Py_RETURN_NONE;
 }
 
-PyObject *client_feed(PyObject *self, PyObject *data)
+/* How many of them are taken, before they are. */
+static PyObject *feed(struct client_object *c, struct mqtt_span span)
 {
-    PyObject *bytes = bytes_from("data", data);
-    struct client_object *c = bytes ? client_enter(self) : NULL;
-    struct mqtt_span span = span_of(bytes);
+    PyObject *count;
 
-    if (!c) {
-        Py_XDECREF(bytes);
-        return NULL;
-    }
     if (c->received || c->closing || c->held)
         span.size = 0;
     if (span.size > c->size)
         span.size = c->size;
+    count = PyLong_FromSize_t(span.size);
+    if (!count)
+        return NULL;
     if (span.size)
         memcpy(c->bytes, span.data, span.size);
     c->received += span.size;
-    Py_DECREF(bytes);
-    return PyLong_FromSize_t(span.size);
+    return count;
+}
+
+PyObject *client_feed(PyObject *self, PyObject *data)
+{
+    PyObject *bytes = bytes_from("data", data), *count = NULL;
+
+    if (bytes && client_enter(self))
+        count = feed((struct client_object *)self, span_of(bytes));
+    Py_XDECREF(bytes);
+    return count;
 }
 
 /* ---- bytes out ------------------------------------------------------------- */
@@ -131,19 +138,21 @@ PyObject *client_output(PyObject *self, PyObject *arguments)
     uint64_t most = OUTPUT_MOST;
     struct client_object *c;
     struct mqtt_span span;
-    PyObject *limit = NULL;
+    PyObject *limit = NULL, *bytes;
 
     if (!PyArg_ParseTuple(arguments, "|O:output", &limit) ||
         (limit && number_from("limit", limit, 1, SIZE_MAX, &most)) ||
         !(c = client_enter(self)))
         return NULL;
+    c->offered = 0;
     span.data = mqtt_client_output_buf(&c->client, &span.size);
-    if (span.size > most)
-        span.size = (size_t)most;
-    c->offered = span.size;
     if (!span.data)
         Py_RETURN_NONE;
-    return bytes_of(span);
+    if (span.size > most)
+        span.size = (size_t)most;
+    bytes = bytes_of(span);
+    c->offered = bytes ? span.size : 0;
+    return bytes;
 }
 
 PyObject *client_take(PyObject *self, PyObject *unused)
@@ -155,16 +164,15 @@ PyObject *client_take(PyObject *self, PyObject *unused)
     (void)unused;
     if (!c)
         return NULL;
+    c->offered = 0;
     span.data = mqtt_client_output_buf(&c->client, &span.size);
     if (!span.data)
         Py_RETURN_NONE;
     if (span.size > OUTPUT_MOST)
         span.size = OUTPUT_MOST;
     bytes = bytes_of(span);
-    if (bytes) {
-        c->offered = 0;
+    if (bytes)
         mqtt_client_output_done(&c->client, span.size);
-    }
     return bytes;
 }
 
@@ -212,8 +220,8 @@ PyObject *client_opened(PyObject *self, PyObject *unused)
         return NULL;
     if (mqtt_client_wants(&c->client) == MQTT_WANT_OPEN) {
         forget_received(c);
-        c->offered = 0;
         c->cut = false;
+        c->offered = 0;
         mqtt_client_opened(&c->client);
     }
     Py_RETURN_NONE;
@@ -337,7 +345,7 @@ PyObject *client_idle(PyObject *self, PyObject *until)
     if (number_from("until", until, 0, INT64_MAX, &end) ||
         !(c = client_enter(self)))
         return NULL;
-    return PyBool_FromLong(receptive(c) &&
+    return PyBool_FromLong(receptive(c) && !c->offered &&
                            mqtt_client_wants(&c->client) == MQTT_WANT_NOTHING &&
                            !mqtt_client_output_buf(&c->client, &size) &&
                            mqtt_client_deadline(&c->client) >= end);

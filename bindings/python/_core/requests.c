@@ -54,16 +54,33 @@ static bool read_parts(struct client_object *c, struct parts *parts,
     return parts->topic && parts->payload && !PyErr_Occurred();
 }
 
+/* The message is the core's by now: without memory for its number that of the
+ * spare one is given back, which is as large. */
+static PyObject *identifier_of(struct client_object *c, uint16_t identifier)
+{
+    PyObject *number = PyLong_FromLong(identifier);
+
+    if (number || !PyErr_ExceptionMatches(PyExc_MemoryError))
+        return number;
+    PyErr_Clear();
+    Py_CLEAR(c->spare_number);
+    return PyLong_FromLong(identifier);
+}
+
 static PyObject *publish(struct client_object *c,
                          const struct mqtt_message *message)
 {
     uint16_t identifier = 0;
-    enum mqtt_error error =
-        mqtt_client_publish(&c->client, message, &identifier);
+    enum mqtt_error error;
 
+    if (!c->spare_number)
+        c->spare_number = number_made_early();
+    if (!c->spare_number)
+        return NULL;
+    error = mqtt_client_publish(&c->client, message, &identifier);
     if (error)
         return raise_error(c->state, error);
-    return PyLong_FromLong(identifier);
+    return identifier_of(c, identifier);
 }
 
 PyObject *client_publish(PyObject *self, PyObject *arguments,

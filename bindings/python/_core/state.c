@@ -45,8 +45,7 @@ static PyObject *get_buffer(PyObject *self, void *unused)
     struct client_object *c = (struct client_object *)self;
 
     (void)unused;
-    Py_INCREF(c->view);
-    return c->view;
+    return PyMemoryView_FromObject(c->view); /* ours is not released */
 }
 
 static PyObject *get_limits(PyObject *self, void *unused)

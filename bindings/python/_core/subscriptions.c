@@ -145,18 +145,20 @@ static struct node *make(struct client_object *c, PyObject *filter,
     return NULL;
 }
 
-static PyObject *add(struct client_object *c, struct node *node)
+/* Takes `key` over, which is made before the core has the node. */
+static PyObject *add(struct client_object *c, struct node *node, PyObject *key)
 {
     enum mqtt_error error = mqtt_subscribe(&c->client, &node->subscription);
 
     if (error) {
+        Py_DECREF(key);
         node_free(c, node);
         return raise_error(c->state, error);
     }
     node->next = c->nodes;
     node->key = ++c->last_key;
     c->nodes = node;
-    return PyLong_FromUnsignedLongLong(node->key);
+    return key;
 }
 
 PyObject *client_subscribe(PyObject *self, PyObject *arguments,
@@ -175,6 +177,7 @@ PyObject *client_subscribe(PyObject *self, PyObject *arguments,
     struct options o = {.qos = NULL};
     PyObject *filter;
     struct node *node;
+    PyObject *key;
 
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "O|OOOOOOO:subscribe", names, &filter, &o.qos,
@@ -184,8 +187,10 @@ PyObject *client_subscribe(PyObject *self, PyObject *arguments,
     node = make(c, filter, &o);
     if (!node)
         return NULL;
-    if (client_enter(self))
-        return add(c, node);
+    key = client_enter(self) ? PyLong_FromUnsignedLongLong(c->last_key + 1)
+                             : NULL;
+    if (key)
+        return add(c, node, key);
     node_free(c, node);
     return NULL;
 }
