@@ -15,7 +15,13 @@
 extern "C" {
 #endif
 
-enum { MQTT_READ = 1, MQTT_WRITE = 2 };
+enum {
+    MQTT_READ = 1,
+    MQTT_WRITE = 2,
+    /** To mqtt_drive_ready() only: what the slot was to watch cannot be watched
+     * after all, which a reactor may learn later than its watch(). */
+    MQTT_UNWATCHED = 4
+};
 
 /** Descriptors that a transport watches at once, at most: racing connects,
  * name lookups, and the one of mqtt_wake(). Slots are numbered from 0. */
@@ -27,9 +33,11 @@ struct mqtt_reactor_ops {
     /** Watch `descriptor` for `mask` (MQTT_READ | MQTT_WRITE) in `slot`; mask
      * 0 stops. It replaces what the slot watched; the same again has no
      * effect. Always called before the descriptor is closed. Errors and
-     * hang-up count as readiness for all of the mask. */
-    void (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask);
+     * hang-up count as readiness for all of the mask. 0, or why it cannot be
+     * watched (an errno): the slot then watches nothing, the transport fails,
+     * and the client reconnects later. To stop succeeds always. */
+    int (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask);
     /** One alarm, replacing the last, on the clock of now(), which must not
      * ring before; a moment that is past rings in the next turn of the loop;
      * MQTT_NEVER: none. */

@@ -17,21 +17,22 @@ static GIOCondition conditions(unsigned mask)
                           (mask & MQTT_WRITE ? G_IO_OUT : 0));
 }
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     GSource *source = of(self)->source_;
     gpointer *tag = &of(self)->tags_[slot];
 
     if (*tag && mask && of(self)->descriptors_[slot] == descriptor) {
         g_source_modify_unix_fd(source, *tag, conditions(mask));
-        return;
+        return 0;
     }
     if (*tag)
         g_source_remove_unix_fd(source, *tag);
     *tag = mask ? g_source_add_unix_fd(source, descriptor, conditions(mask))
                 : NULL;
     of(self)->descriptors_[slot] = descriptor;
+    return 0;
 }
 
 static mqtt_time now(struct mqtt_reactor *self)

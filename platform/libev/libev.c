@@ -10,19 +10,20 @@ static struct mqtt_libev *of(struct mqtt_reactor *reactor)
     return (struct mqtt_libev *)reactor;
 }
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct ev_loop *loop = of(self)->loop_;
     ev_io *io = &of(self)->io_[slot];
 
     if (ev_is_active(io) && io->fd == descriptor &&
         (io->events & BOTH) == (int)mask)
-        return;
+        return 0;
     ev_io_stop(loop, io);
     ev_io_set(io, descriptor, (int)mask);
     if (mask)
         ev_io_start(loop, io);
+    return 0;
 }
 
 /* Not ev_now(), which follows the wall clock and its jumps. */

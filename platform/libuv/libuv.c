@@ -40,8 +40,8 @@ static void io_ready(uv_poll_t *poll, int status, int events)
 
 /* A handle is closed when it is not needed, not stopped: to close one whose
  * descriptor is gone would take its number from epoll, whoever has it now. */
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     uv_poll_t *poll = &of(self)->polls_[slot];
     bool other = of(self)->descriptors_[slot] != descriptor;
@@ -57,6 +57,7 @@ static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
     }
     if (poll->data && !uv_is_closing((uv_handle_t *)poll))
         uv_poll_start(poll, (int)mask, io_ready);
+    return 0;
 }
 
 static mqtt_time now(struct mqtt_reactor *self)

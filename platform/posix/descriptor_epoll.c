@@ -37,20 +37,21 @@ static void change(struct mqtt_descriptor *self, int operation, unsigned slot)
 
 /* What was watched is taken out by name: closing alone does not, when a child
  * process has the descriptor too. */
-static void watch(struct mqtt_reactor *reactor, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *reactor, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct mqtt_descriptor *self = of(reactor);
     bool there = self->masks[slot] && self->watched[slot] == descriptor;
 
     if (there && self->masks[slot] == mask)
-        return;
+        return 0;
     if (self->masks[slot] && (!there || !mask))
         change(self, EPOLL_CTL_DEL, slot);
     self->watched[slot] = descriptor;
     self->masks[slot] = mask;
     if (mask)
         change(self, there ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slot);
+    return 0;
 }
 
 /* A moment that is past rings at once, but 0 is how a timer is switched off. */

@@ -4,13 +4,14 @@
 #include <mqttloop/posix.h>
 #include <poll.h>
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct mqtt_poll *poller = (struct mqtt_poll *)self;
 
     poller->descriptors_[slot] = descriptor;
     poller->masks_[slot] = mask;
+    return 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)

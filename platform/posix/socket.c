@@ -374,7 +374,7 @@ static void end_connection(struct mqtt_transport *transport)
 }
 
 /* Once in each turn of the driver, at its end. */
-static void want(struct mqtt_transport *transport, unsigned mask)
+static bool want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_socket *self = of(transport);
 
@@ -382,6 +382,7 @@ static void want(struct mqtt_transport *transport, unsigned mask)
     if (self->state == MQTT_SOCKET_OPEN)
         mqtt_watches_set(&self->watches, self->race.winner, descriptor_of(self),
                          mask);
+    return true;
 }
 
 static void attach(struct mqtt_transport *transport,

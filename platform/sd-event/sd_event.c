@@ -45,25 +45,26 @@ static int alarm_rings(sd_event_source *source, uint64_t at_us, void *context)
 
 /* A source that is off is not with epoll: the next descriptor may have the
  * number of the last. */
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     sd_event_source **io = &of(self)->io_[slot];
 
     if (!*io && mask) {
         sd_event_add_io(of(self)->event_, io, descriptor, events_of(mask),
                         io_ready, self);
-        return;
+        return 0;
     }
     if (!*io)
-        return;
+        return 0;
     if (!mask || sd_event_source_get_io_fd(*io) != descriptor)
         sd_event_source_set_enabled(*io, SD_EVENT_OFF);
     if (!mask)
-        return;
+        return 0;
     sd_event_source_set_io_fd(*io, descriptor);
     sd_event_source_set_io_events(*io, events_of(mask));
     sd_event_source_set_enabled(*io, SD_EVENT_ON);
+    return 0;
 }
 
 /* Not sd_event_now(), which is that of the last iteration. */

@@ -36,8 +36,8 @@ static int end(void **state)
 struct checked {
     struct mqtt_poll poll; /* whose functions it has, but for watch() */
     struct mqtt_reactor_ops ops;
-    void (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask);
+    int (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask);
     unsigned watched, most; /* slots */
 };
 
@@ -50,8 +50,8 @@ static unsigned count_watched(const struct checked *c)
     return count;
 }
 
-static void checked_watch(struct mqtt_reactor *self, unsigned slot,
-                          int descriptor, unsigned mask)
+static int checked_watch(struct mqtt_reactor *self, unsigned slot,
+                         int descriptor, unsigned mask)
 {
     struct checked *c = (struct checked *)self;
 
@@ -61,10 +61,11 @@ static void checked_watch(struct mqtt_reactor *self, unsigned slot,
     for (unsigned i = 0; mask && i < MQTT_REACTOR_SLOTS; i++)
         assert_false(i != slot && c->poll.masks_[i] &&
                      c->poll.descriptors_[i] == descriptor);
-    c->watch(self, slot, descriptor, mask);
+    assert_int_equal(c->watch(self, slot, descriptor, mask), 0);
     c->watched = count_watched(c);
     if (c->watched > c->most)
         c->most = c->watched;
+    return 0;
 }
 
 static void checked_begin(struct checked *c, struct station *s)
