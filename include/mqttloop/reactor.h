@@ -18,8 +18,9 @@ extern "C" {
 enum {
     MQTT_READ = 1,
     MQTT_WRITE = 2,
-    /** To mqtt_drive_ready() only: what the slot was to watch cannot be watched
-     * after all, which a reactor may learn later than its watch(). */
+    /** To mqtt_drive_ready() only: the slot watches nothing, though it was told
+     * to; watch() will be called once more, and has to say then whether it can
+     * be. For loops that find out late, or whose watchers are not free yet. */
     MQTT_UNWATCHED = 4
 };
 
@@ -30,12 +31,12 @@ enum {
 struct mqtt_reactor;
 
 struct mqtt_reactor_ops {
-    /** Watch `descriptor` for `mask` (MQTT_READ | MQTT_WRITE) in `slot`; mask
-     * 0 stops. It replaces what the slot watched; the same again has no
-     * effect. Always called before the descriptor is closed. Errors and
-     * hang-up count as readiness for all of the mask. 0, or why it cannot be
-     * watched (an errno): the slot then watches nothing, the transport fails,
-     * and the client reconnects later. To stop succeeds always. */
+    /** Watch `descriptor` for `mask` (MQTT_READ | MQTT_WRITE) in `slot`, which
+     * watches nothing yet, or the same descriptor; the same again has no
+     * effect. Mask 0 stops, which succeeds always, and is asked for before the
+     * descriptor is closed or replaced. Errors and hang-up count as readiness
+     * for all of the mask. 0, or why it cannot be watched (an errno): the slot
+     * then watches nothing, the transport fails, and the client reconnects. */
     int (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
                  unsigned mask);
     /** One alarm, replacing the last, on the clock of now(), which must not

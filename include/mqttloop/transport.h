@@ -58,8 +58,8 @@ struct mqtt_transport_ops {
      * in order to write), and for what its own flush() waits for. False: the
      * reactor cannot watch for that; error() tells why, and the driver closes. */
     bool (*want)(struct mqtt_transport *self, unsigned mask);
-    /** Slot `slot` of the reactor became ready for `mask`, or can not be watched
-     * (MQTT_UNWATCHED). Only takes note: the driver's turn follows. */
+    /** Slot `slot` of the reactor became ready for `mask`; MQTT_UNWATCHED:
+     * watch it once more. Only takes note: the driver's turn follows. */
     void (*ready)(struct mqtt_transport *self, unsigned slot, unsigned mask);
     /** When advance() is needed at the latest, MQTT_NEVER: not. */
     mqtt_time (*deadline)(struct mqtt_transport *self);
