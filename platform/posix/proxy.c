@@ -91,10 +91,11 @@ static void talk(struct mqtt_proxy_layer *self)
         if (left == MQTT_IO_FAILED || got == MQTT_IO_FAILED)
             self->state = MQTT_PROXY_FAILED;
     } while (self->state == MQTT_PROXY_TALKING && got > 0);
-    if (self->state == MQTT_PROXY_TALKING)
-        mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
-                                                    ? MQTT_READ | MQTT_WRITE
-                                                    : MQTT_READ);
+    if (self->state == MQTT_PROXY_TALKING &&
+        !mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
+                                                     ? MQTT_READ | MQTT_WRITE
+                                                     : MQTT_READ))
+        self->state = MQTT_PROXY_FAILED;
 }
 
 /* ---- to the connection --------------------------------------------------- */

@@ -383,9 +383,10 @@ static void wire_close(struct mqtt_transport *self)
     wire_of(self)->open = false;
 }
 
-static void wire_want(struct mqtt_transport *self, unsigned mask)
+static bool wire_want(struct mqtt_transport *self, unsigned mask)
 {
     (void)self, (void)mask;
+    return true;
 }
 
 static mqtt_time wire_deadline(struct mqtt_transport *self)
