@@ -184,6 +184,11 @@ class Client:
         finally:
             del self._answers[key]
 
+    def _check(self):
+        """Before anything that is awaited: it can come."""
+        if self._ended:
+            raise Error(mqttloop.ERR_CLOSED, 'there is no connection', 0)
+
     # ---- for programs ------------------------------------------------------
 
     async def __aenter__(self):
@@ -191,7 +196,11 @@ class Client:
         self._core.connect()
         self._ended = False
         self._task = asyncio.create_task(self._run())
-        event = await self._answer(CONNECTION)
+        try:
+            event = await self._answer(CONNECTION)
+        except BaseException:
+            await self._end(0)
+            raise
         if event[0] == DISCONNECTED:
             await self._end(0)
             raise Error(event[2], mqttloop.error_text(event[2]), event[3])
@@ -211,6 +220,8 @@ class Client:
 
     async def publish(self, topic, payload=b'', qos=0, retain=False):
         """Ends when it is acknowledged; QoS 0: when it is on its way."""
+        if qos:
+            self._check()
         while True:
             try:
                 number = self._core.publish(topic, payload, qos, retain)
@@ -229,6 +240,7 @@ class Client:
 
     async def subscribe(self, topic, qos=0):
         """Ends when it is granted; what unsubscribe() takes."""
+        self._check()
         node = self._core.subscribe(topic, qos)
         event = await self._answer(id(node))
         if event[2] or event[3] >= 0x80:
@@ -237,6 +249,7 @@ class Client:
 
     async def unsubscribe(self, node):
         """End what subscribe() gave."""
+        self._check()
         self._core.unsubscribe(node)
         await self._answer(id(node))
 
