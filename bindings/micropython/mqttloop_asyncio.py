@@ -20,6 +20,9 @@ CONNECTED = mqttloop.EVENT_CONNECTED
 DISCONNECTED = mqttloop.EVENT_DISCONNECTED
 MESSAGE = mqttloop.EVENT_MESSAGE
 
+# By the network, with a time-out, and by TLS, of a certificate.
+FAILURES = (OSError, ValueError, asyncio.TimeoutError)
+
 CONNECTION, END = -1, -2  # beside packet identifiers, and id() of subscriptions
 
 
@@ -90,7 +93,7 @@ class Client:
         try:
             self._stream, _ = await asyncio.wait_for(
                 asyncio.open_connection(host, port, ssl, host), 30)
-        except (OSError, asyncio.TimeoutError):
+        except FAILURES:
             self._core.closed(mqttloop.ERR_NETWORK)
             return
         self._core.tick(ticks_ms())
@@ -117,7 +120,7 @@ class Client:
                 self._stream.write(data)
                 self._core.sent(len(data))  # the stream has it
                 await self._stream.drain()
-            except OSError:
+            except FAILURES:
                 await self._close(mqttloop.ERR_NETWORK)
             moved = True
         return moved
@@ -137,7 +140,7 @@ class Client:
                     if data and not taken:
                         self._taken.clear()
                         await self._taken.wait()
-        except OSError:
+        except FAILURES:
             pass
         if stream is self._stream:
             await self._close(mqttloop.ERR_CLOSED)
