@@ -120,6 +120,8 @@ PyObject *bytes_from(const char *argument, PyObject *value);
 /** 0, or -1 with an exception. bool is a number, too. */
 int number_from(const char *argument, PyObject *value, unsigned long least,
                 unsigned long most, unsigned long *out);
+/** The same of a time in ms, which may need more than a long has. */
+int time_from(const char *argument, PyObject *value, mqtt_time *out);
 
 /** A new int that has memory of its own; NULL with an exception. */
 PyObject *number_made_early(void);

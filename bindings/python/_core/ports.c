@@ -315,10 +315,9 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 PyObject *client_tick(PyObject *self, PyObject *time)
 {
     struct client_object *c;
-    unsigned long now;
+    mqtt_time now;
 
-    if (number_from("now", time, 0, LONG_MAX, &now) ||
-        !(c = client_enter(self)))
+    if (time_from("now", time, &now) || !(c = client_enter(self)))
         return NULL;
     if (now < c->now)
         return PyErr_Format(PyExc_ValueError, "now must not go back");
@@ -339,11 +338,10 @@ static bool receptive(struct client_object *c)
 PyObject *client_idle(PyObject *self, PyObject *until)
 {
     struct client_object *c;
-    unsigned long end;
+    mqtt_time end;
     size_t size;
 
-    if (number_from("until", until, 0, LONG_MAX, &end) ||
-        !(c = client_enter(self)))
+    if (time_from("until", until, &end) || !(c = client_enter(self)))
         return NULL;
     return PyBool_FromLong(receptive(c) && !c->offered &&
                            mqtt_client_wants(&c->client) == MQTT_WANT_NOTHING &&
