@@ -504,6 +504,17 @@ def test_a_client_in_use_refuses_calls_from_inside():
         gc.set_threshold(*before)
 
 
+def test_the_clock_may_run_for_years():
+    client = _core.Client()
+    for wrong in -1, 1 << 63, 1 << 70:
+        with pytest.raises(ValueError, match='now'):
+            client.tick(wrong)
+    client.tick(1 << 40)  # a long of 32 bits ends after 25 days
+    client.connect()
+    assert client.deadline() > 1 << 40
+    assert not client.idle((1 << 63) - 1)
+
+
 def test_the_clock_does_not_go_back():
     client = _core.Client()
     client.tick(5)

@@ -358,8 +358,8 @@ class Client:
         self._core.tick(now_ms())
         self._core.disconnect(limit)
         self._loop_failure = None
-        if self._in_callback:
-            return
+        if self._in_callback or self._connecting:
+            return  # connect() ends by it
         _run(self, lambda: self._ended, limit + 2000)
         self._forget()
         if self._core.outstanding():
