@@ -206,6 +206,17 @@ def test_a_wrapped_callback_gets_what_it_takes(zerynth):
     assert got == ['payload', 'three']
 
 
+def test_connect_that_is_ended_by_another_task(silent):
+    async def main():
+        client = Client(f'mqtt://127.0.0.1:{silent}')
+        connecting = asyncio.create_task(client.connect())
+        await asyncio.sleep(0.05)
+        await client.disconnect()
+        with pytest.raises(LostError, match='ended here'):
+            await connecting
+    asyncio.run(main())
+
+
 # ---- loops of asyncio ------------------------------------------------------------
 
 def test_another_loop_is_refused(broker):

@@ -329,7 +329,8 @@ class BaseClient:
 
     def _failure(self, event: _core.Event) -> Error:
         said = self._said
-        words = event.detail or _core.error_text(event.error)
+        words = event.detail or (_core.error_text(event.error)
+                                 if event.error else 'it was ended here')
         code, properties = event.reason_code or None, event.properties
         if said is not None:
             words = _core.reason_text(said.reason_code)
