@@ -399,6 +399,7 @@ struct mqtt_client {
     bool store_told_; /* of the error that the store has */
     bool greeted_;    /* CONNECT was made for this network connection */
     bool woken_;      /* the application is to be told */
+    bool at_once_;    /* CONNECT says that the session ends with it */
     uint16_t server_index_, tries_, answers_left_;
     const struct mqtt_config *config_;
     const struct mqtt_subscriber *subscriber_; /* NULL: never subscribed */
@@ -487,12 +488,14 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
 /**
  * As mqtt_disconnect(), with what DISCONNECT is to say. Reason String and User
  * Properties are left out if the packet would be larger than the server or
- * `control` takes. With drop_unsupported, in 3.1.1 as mqtt_disconnect().
+ * `control` takes; all properties if there is a Session Expiry Interval among
+ * them and, since the request, before_connect had a CONNECT say that the session
+ * ends with its connection. With drop_unsupported, in 3.1.1 as
+ * mqtt_disconnect().
  * MQTT_ERR_PROTOCOL_VERSION: in 3.1.1. MQTT_ERR_REASON_CODE: none that a client
  * may send [5.0 MQTT-3.14.2-1]. MQTT_ERR_PROPERTY: one that DISCONNECT has not;
  * a Session Expiry Interval when CONNECT said that the session ends with its
- * connection. If before_connect has a later CONNECT say so, before DISCONNECT
- * leaves, the interval is sent as 0 [5.0, section 3.14.2.2.2].
+ * connection.
  */
 enum mqtt_error
 mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,

@@ -64,7 +64,6 @@ struct mqtt_engine {
     bool stuck_;      /* pulled, but its answer finds no room */
     bool cut_;        /* the network connection is gone, what had come is not */
     bool session_ends_;   /* with this connection */
-    bool at_once_;        /* and CONNECT says so */
     bool settled_waits_;  /* a settled message's answer finds no room */
     bool unsettled_full_; /* nothing is read until one is settled */
     bool ask_response_information_, no_problem_information_;

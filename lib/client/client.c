@@ -175,7 +175,7 @@ static enum mqtt_error renew_options(struct mqtt_client *c)
         c->session_.identifier_size_)
         c->engine_.connect_.client_identifier = (struct mqtt_span){
             c->session_.identifier_, c->session_.identifier_size_};
-    c->engine_.at_once_ = !mqtt_session_expiry_wanted(&c->engine_.connect_);
+    c->at_once_ = !mqtt_session_expiry_wanted(&c->engine_.connect_);
     return c->engine_.protocol_->connect_check(&c->engine_.connect_);
 }
 
@@ -414,21 +414,13 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
 
 /* -- ending ------------------------------------------------------------------- */
 
-/* When it was asked for DISCONNECT was right; another CONNECT since may have
- * ended the session already. */
-static void end_session(struct mqtt_client *c)
-{
-    struct mqtt_engine *e = &c->engine_;
-
-    if (e->protocol_->disconnect_check &&
-        e->protocol_->disconnect_check(&c->end_, e->at_once_,
-                                       &e->session_ends_))
-        e->session_ends_ = true;
-}
-
 void mqtt_client_end_connection(struct mqtt_client *c)
 {
-    end_session(c);
+    /* It may have been asked for when another CONNECT counted. */
+    if (c->engine_.protocol_->disconnect_check &&
+        c->engine_.protocol_->disconnect_check(&c->end_, c->at_once_,
+                                               &c->engine_.session_ends_))
+        c->end_.properties.size = 0;
     mqtt_engine_disconnect(&c->engine_, c->end_.reason_code,
                            c->end_.properties);
     c->ending_ = true;

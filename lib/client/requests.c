@@ -31,7 +31,7 @@ enum mqtt_error mqtt_connect(struct mqtt_client *client)
 static enum mqtt_error check_end(struct mqtt_client *c,
                                  const struct mqtt_disconnect_options *options)
 {
-    bool ends = c->engine_.at_once_;
+    bool ends = c->at_once_;
     enum mqtt_error error;
 
     if (!c->engine_.protocol_->disconnect_check)

@@ -81,7 +81,8 @@ static bool stage_disconnect(struct mqtt_engine *e)
         return stage_empty(e, MQTT_DISCONNECT);
     if (c->used_ && mqtt_engine_room(e) < 4 + e->end_properties_.size + 4)
         return false; /* when what is before it has left, there is all of it */
-    size = e->protocol_->disconnect_write(e, begin, mqtt_engine_room(e));
+    size = e->protocol_->disconnect_write(begin, mqtt_engine_room(e),
+                                          e->end_code_, e->end_properties_);
     c->used_ += size;
     if (size)
         mqtt_engine_trace(e, true, begin, size);

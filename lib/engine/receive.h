@@ -26,8 +26,8 @@ enum mqtt_error mqtt_publish_take_5_0(struct mqtt_engine *e,
 enum mqtt_error mqtt_problem_check(const struct mqtt_engine *e,
                                    struct mqtt_span properties);
 /* See struct mqtt_protocol. */
-uint32_t mqtt_disconnect_fit_5_0(const struct mqtt_engine *e, uint8_t *out,
-                                 uint32_t limit);
+uint32_t mqtt_disconnect_fit_5_0(uint8_t *out, uint32_t limit, uint8_t code,
+                                 struct mqtt_span properties);
 uint8_t mqtt_why_5_0(enum mqtt_error error);
 
 /* -- what both versions do --------------------------------------------------- */

@@ -60,10 +60,10 @@ struct mqtt_protocol {
     /* Into MQTT_ACK_MAX bytes; how many it took. */
     uint32_t (*ack_write)(uint8_t *out, enum mqtt_packet_type,
                           uint16_t identifier, uint8_t code);
-    /* DISCONNECT with the engine's code and properties, as far as `limit` bytes
+    /* DISCONNECT with this code and these properties, as far as `limit` bytes
      * take it; how many it took. NULL: the packet has neither. */
-    uint32_t (*disconnect_write)(const struct mqtt_engine *, uint8_t *out,
-                                 uint32_t limit);
+    uint32_t (*disconnect_write)(uint8_t *out, uint32_t limit, uint8_t code,
+                                 struct mqtt_span properties);
     /* See mqtt_disconnect_with(); `ended`: whether CONNECT said that the
      * session ends with the connection; *ends: whether it does, which may
      * change. */
