@@ -165,6 +165,12 @@ def board_case(image, word, code):
     return Board(image, word, options=['-nic', 'none']).ends(code).strip()
 
 
+def over_lwip(image):
+    """The transport alone, with lwIP as its server; how many tests."""
+    text = Board(image, options=['-nic', 'none']).ends()
+    return f'{len(text.split())} tests'
+
+
 def is_on_time(line, wanted):
     """The same, at most a millisecond later: between the board's waking and
     the line the next one may begin."""
@@ -264,6 +270,8 @@ def cases(report, bench):
         report.case(f'{name} traps', board_case, hello, word, TRAPPED)
     report.case('deadlines hold to the millisecond in virtual time',
                 virtual_time, bench.images['timers'])
+    report.case('the transport over lwIP, in a network of its own', over_lwip,
+                bench.images['lwip'])
     bench.broker.start()
     for version, name in ((4, '3.1.1'), (5, '5.0')):
         for way in ('ethernet', 'line'):
@@ -308,6 +316,8 @@ def build(folder):
     images = {
         'hello': build_.firmware('hello', [HERE / 'hello.c']),
         'timers': build_.firmware('timers', [HERE / 'timers.c']),
+        'lwip': build_.firmware('lwip', [HERE / 'lwip.c'], lwip=HERE / 'lwip',
+                                link='-Wl,--defsym=board_ram_size=4M'),
         'ethernet': build_.firmware(
             'station_ethernet', [station, HERE / 'way_ethernet.c'],
             ethernet=True, more=f'-include {HERE}/dns_port.h'),
