@@ -279,6 +279,10 @@ def cases(report, bench):
                         getattr(bench, way)('echo', version))
         report.case(f'100 KiB both ways through 1 KiB, {name}', runs,
                     bench.ethernet('stream', version))
+        report.case(f'100 KiB are read past, {name}', runs,
+                    bench.ethernet('oversize', version))
+        report.case(f'100 KiB are refused after their first part, {name}', runs,
+                    bench.ethernet('refuse', version))
         report.case(f'the broker is restarted, {name}, ethernet', restarts,
                     bench, bench.ethernet('outlive', version))
         report.case(f'QoS 0, 1 and 2 both ways, {name}, line of a Cortex-M0',
