@@ -116,7 +116,8 @@ class Build:
 
     def line(self):
         """Sources of a way over the board's serial line."""
-        return [self.board.folder / 'line.c', TOP / 'platform/uart/uart.c']
+        return [self.board.folder / 'uart.c', BOARDS / 'cortex-m/line.c',
+                TOP / 'platform/uart/uart.c']
 
     def firmware(self, name, sources, ethernet=False, lwip=None, more='',
                  link='', core='core.a'):
