@@ -335,9 +335,10 @@ static void lwip_close(struct mqtt_transport *self)
 /* ---- the rest ------------------------------------------------------------- */
 
 /* There is no descriptor; each turn tries all. */
-static void lwip_want(struct mqtt_transport *self, unsigned mask)
+static bool lwip_want(struct mqtt_transport *self, unsigned mask)
 {
     (void)self, (void)mask;
+    return true;
 }
 
 static void lwip_ready(struct mqtt_transport *self, unsigned slot,

@@ -47,6 +47,34 @@ def test_connect_is_encoded():
                              b'\x00\x3c' b'\x00\x01x')
 
 
+def test_what_was_offered_is_sent_whatever_comes_meanwhile():
+    client = connected()
+    client.publish('a', 'b', 1)
+    data = client.output()
+    client.feed(b'\x32\x06\x00\x01x\x00\x05y')
+    assert client.pull().topic == 'x'
+    assert client.pull() is None
+    client.sent(len(data))
+    assert client.output() == b'\x40\x02\x00\x05'
+    client.sent(2)
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(2)
+    assert client.output(1) == b'\x00'
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(2)
+    client.sent(1)
+    assert drain(client) == b'\x05'
+
+
+def test_a_connection_that_ended_takes_nothing():
+    client = connected()
+    client.publish('a', 'b')
+    data = client.output()
+    client.closed()
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(len(data))
+
+
 def test_connect_says_all_it_is_told():
     client = _core.Client(client_id='x', user_name='u', password=b'\0p',
                           keep_alive=0, will=('w', 'gone', 1, True))

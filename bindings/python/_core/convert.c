@@ -60,52 +60,27 @@ PyObject *bytes_from(const char *argument, PyObject *value)
     return bytes;
 }
 
-/* An int; NULL with an exception. */
-static PyObject *index_of(const char *argument, PyObject *value)
+int number_from(const char *argument, PyObject *value, uint64_t least,
+                uint64_t most, uint64_t *out)
 {
     PyObject *number = PyNumber_Index(value);
 
-    if (!number && PyErr_ExceptionMatches(PyExc_TypeError)) {
-        PyErr_Clear();
-        raise_type(argument, "int", value);
+    if (!number) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Clear();
+            raise_type(argument, "int", value);
+        }
+        return -1;
     }
-    return number;
-}
-
-int time_from(const char *argument, PyObject *value, mqtt_time *out)
-{
-    PyObject *number = index_of(argument, value);
-
-    if (!number)
-        return -1;
     *out = PyLong_AsUnsignedLongLong(number);
-    Py_DECREF(number);
-    if (!PyErr_Occurred() && *out <= INT64_MAX)
-        return 0;
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError))
-        return -1;
-    PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s must be 0 to 9223372036854775807",
-                 argument);
-    return -1;
-}
-
-int number_from(const char *argument, PyObject *value, unsigned long least,
-                unsigned long most, unsigned long *out)
-{
-    PyObject *number = index_of(argument, value);
-
-    if (!number)
-        return -1;
-    *out = PyLong_AsUnsignedLong(number);
     Py_DECREF(number);
     if (!PyErr_Occurred() && *out >= least && *out <= most)
         return 0;
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError))
         return -1;
     PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s must be %lu to %lu", argument, least,
-                 most);
+    PyErr_Format(PyExc_ValueError, "%s must be %llu to %llu", argument,
+                 (unsigned long long)least, (unsigned long long)most);
     return -1;
 }
 

@@ -35,7 +35,7 @@ extern struct PyModuleDef mqttloop_core_module;
 struct node {
     struct mqtt_subscription subscription; /* first: events name it */
     struct node *next;
-    unsigned long key;
+    uint64_t key;
     PyObject *filter, *properties; /* bytes that the subscription points to */
     PyObject *targets;             /* a tuple of one; NULL: none */
 };
@@ -71,7 +71,7 @@ struct client_object {
     PyObject *identifier, *properties; /* bytes that the configuration names */
     struct greeting greeting;
     struct node *nodes;
-    unsigned long last_key;
+    uint64_t last_key;
     struct hits hits;
 
     /* What was received: a bytearray, held by a memoryview so that it cannot
@@ -118,10 +118,8 @@ PyObject *text_from(const char *argument, PyObject *value);
 PyObject *bytes_from(const char *argument, PyObject *value);
 
 /** 0, or -1 with an exception. bool is a number, too. */
-int number_from(const char *argument, PyObject *value, unsigned long least,
-                unsigned long most, unsigned long *out);
-/** The same of a time in ms, which may need more than a long has. */
-int time_from(const char *argument, PyObject *value, mqtt_time *out);
+int number_from(const char *argument, PyObject *value, uint64_t least,
+                uint64_t most, uint64_t *out);
 
 /** A new int that has memory of its own; NULL with an exception. */
 PyObject *number_made_early(void);

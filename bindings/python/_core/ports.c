@@ -3,7 +3,7 @@
  */
 #include "core.h"
 
-#define OUTPUT_MOST 65536ul
+#define OUTPUT_MOST 65536u
 
 /* ---- bytes in -------------------------------------------------------------- */
 
@@ -90,16 +90,16 @@ static bool has_room(struct client_object *c)
 
 PyObject *client_received(PyObject *self, PyObject *count)
 {
-    unsigned long size;
+    uint64_t size;
     struct client_object *c;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)) || !has_room(c))
         return NULL;
     if (size > c->size)
         return PyErr_Format(PyExc_ValueError,
                             "size must be 0 to that of buffer, %zu", c->size);
-    c->received = size;
+    c->received = (size_t)size;
     Py_RETURN_NONE;
 }
 
@@ -135,13 +135,13 @@ PyObject *client_feed(PyObject *self, PyObject *data)
 
 PyObject *client_output(PyObject *self, PyObject *arguments)
 {
-    unsigned long most = OUTPUT_MOST;
+    uint64_t most = OUTPUT_MOST;
     struct client_object *c;
     struct mqtt_span span;
     PyObject *limit = NULL, *bytes;
 
     if (!PyArg_ParseTuple(arguments, "|O:output", &limit) ||
-        (limit && number_from("limit", limit, 1, LONG_MAX, &most)) ||
+        (limit && number_from("limit", limit, 1, SIZE_MAX, &most)) ||
         !(c = client_enter(self)))
         return NULL;
     c->offered = 0;
@@ -149,7 +149,7 @@ PyObject *client_output(PyObject *self, PyObject *arguments)
     if (!span.data)
         Py_RETURN_NONE;
     if (span.size > most)
-        span.size = most;
+        span.size = (size_t)most;
     bytes = bytes_of(span);
     c->offered = bytes ? span.size : 0;
     return bytes;
@@ -180,9 +180,9 @@ PyObject *client_take(PyObject *self, PyObject *unused)
 PyObject *client_sent(PyObject *self, PyObject *count)
 {
     struct client_object *c;
-    unsigned long size;
+    uint64_t size;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)))
         return NULL;
     if (size > c->offered)
@@ -191,7 +191,7 @@ PyObject *client_sent(PyObject *self, PyObject *count)
                             c->offered);
     c->offered = 0;
     if (size)
-        mqtt_client_output_done(&c->client, size);
+        mqtt_client_output_done(&c->client, (size_t)size);
     Py_RETURN_NONE;
 }
 
@@ -315,9 +315,10 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 PyObject *client_tick(PyObject *self, PyObject *time)
 {
     struct client_object *c;
-    mqtt_time now;
+    uint64_t now;
 
-    if (time_from("now", time, &now) || !(c = client_enter(self)))
+    if (number_from("now", time, 0, INT64_MAX, &now) ||
+        !(c = client_enter(self)))
         return NULL;
     if (now < c->now)
         return PyErr_Format(PyExc_ValueError, "now must not go back");
@@ -338,10 +339,11 @@ static bool receptive(struct client_object *c)
 PyObject *client_idle(PyObject *self, PyObject *until)
 {
     struct client_object *c;
-    mqtt_time end;
+    uint64_t end;
     size_t size;
 
-    if (time_from("until", until, &end) || !(c = client_enter(self)))
+    if (number_from("until", until, 0, INT64_MAX, &end) ||
+        !(c = client_enter(self)))
         return NULL;
     return PyBool_FromLong(receptive(c) && !c->offered &&
                            mqtt_client_wants(&c->client) == MQTT_WANT_NOTHING &&

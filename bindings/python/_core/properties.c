@@ -142,7 +142,7 @@ static int add_bytes(struct mqtt_property_builder *builder, uint8_t identifier,
 static int add_number(struct mqtt_property_builder *builder, uint8_t identifier,
                       const char *name, PyObject *value)
 {
-    unsigned long number;
+    uint64_t number;
 
     if (number_from(name, value, 0, UINT32_MAX, &number))
         return -1;

@@ -92,7 +92,7 @@ PyObject *client_publish(PyObject *self, PyObject *arguments,
     struct parts parts = {NULL, NULL, NULL};
     struct mqtt_message message = {.qos = MQTT_QOS_0};
     struct client_object *c = (struct client_object *)self;
-    unsigned long number = 0;
+    uint64_t number = 0;
 
     if (!(keywords ? PyArg_ParseTupleAndKeywords(arguments, keywords,
                                                  "O|OOOO:publish", names,
@@ -117,8 +117,7 @@ PyObject *client_publish(PyObject *self, PyObject *arguments,
 
 /* ---- the end ----------------------------------------------------------------- */
 
-static enum mqtt_error disconnect(struct client_object *c,
-                                  unsigned long timeout_ms,
+static enum mqtt_error disconnect(struct client_object *c, uint64_t timeout_ms,
                                   const struct mqtt_disconnect_options *options)
 {
     bool plain = !options->reason_code && !options->properties.size;
@@ -130,8 +129,7 @@ static enum mqtt_error disconnect(struct client_object *c,
 
 /* Takes over `properties`, which have to stay until the end. */
 static PyObject *disconnect_keeping(struct client_object *c,
-                                    unsigned long timeout_ms,
-                                    unsigned long reason_code,
+                                    uint64_t timeout_ms, uint64_t reason_code,
                                     PyObject *properties)
 {
     struct mqtt_disconnect_options options = {
@@ -155,7 +153,7 @@ PyObject *client_disconnect(PyObject *self, PyObject *arguments,
     static char *names[] = {"timeout_ms", "reason_code", "properties", NULL};
     PyObject *timeout = NULL, *reason = NULL, *mapping = NULL, *properties;
     struct client_object *c = (struct client_object *)self;
-    unsigned long timeout_ms = 0, reason_code = 0;
+    uint64_t timeout_ms = 0, reason_code = 0;
 
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO:disconnect",
                                      names, &timeout, &reason, &mapping) ||
@@ -176,7 +174,7 @@ PyObject *client_settle(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"handle", "reason_code", NULL};
     PyObject *given, *reason = NULL;
-    unsigned long handle, reason_code = 0;
+    uint64_t handle, reason_code = 0;
     struct client_object *c;
 
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|O:settle", names,
