@@ -25,7 +25,7 @@ struct mqtt_libev {
     struct mqtt_drive *drive_;
     ev_io io_[MQTT_REACTOR_SLOTS];
     bool refused_[MQTT_REACTOR_SLOTS]; /* by the loop, since watch() */
-    ev_timer alarm_, soon_; /* the second after watch() */
+    ev_timer alarm_, soon_;            /* the second after watch() */
 };
 
 /** Drive `client` from `loop` from now on, in whatever state it is; mqtt_loop()
