@@ -60,7 +60,7 @@ struct mqtt_coop_task {
 /** All members are private. */
 struct mqtt_coop {
     struct mqtt_coop_board *board_;
-    struct mqtt_coop_task *tasks_;
+    struct mqtt_coop_task *tasks_, *next_;
     mqtt_time now_;
     uint32_t counter_;
 };
@@ -72,8 +72,8 @@ void mqtt_coop_init(struct mqtt_coop *coop, struct mqtt_coop_board *board);
  * due at once. It must not be added already. */
 void mqtt_coop_add(struct mqtt_coop *coop, struct mqtt_coop_task *task);
 
-/** Not to be run any more; also from within a task. No effect if it is not
- * added. */
+/** Not to be run any more; also from within a task, itself or another one. Its
+ * memory is the caller's again. No effect if it is not added. */
 void mqtt_coop_remove(struct mqtt_coop *coop, struct mqtt_coop_task *task);
 
 /** The board's counter, extended to 64 bits, on the clock that began at 0. No
@@ -115,7 +115,8 @@ struct mqtt_coop_client {
  * Drive `client`, which has a drive (mqtt_drive_init()), as a task of `coop`
  * from now on. The task runs mqtt_loop(client, 0), for input, room for output,
  * requests and deadlines, otherwise not. mqtt_loop() with a time-out may be
- * called too; while it waits the board sleeps, and no task runs.
+ * called too; while it waits the board sleeps, and no task runs. No effect if
+ * this adapter drives the client already.
  * MQTT_ERR_ARGUMENT: the client has no drive.
  */
 enum mqtt_error mqtt_coop_attach(struct mqtt_coop_client *adapter,

@@ -24,12 +24,15 @@ static mqtt_time now(struct mqtt_reactor *self)
     return mqtt_coop_now(of(self)->coop_);
 }
 
-/* A turn follows, which tries everything: so the flag may fall. */
+/* After a sleep a turn follows, which tries everything: so the flag may fall.
+ * Who only looks need not have a turn after it; there the flag stays up. */
 static enum mqtt_error wait(struct mqtt_reactor *self, mqtt_time until)
 {
     struct mqtt_coop *coop = of(self)->coop_;
     struct mqtt_coop_task *task = &of(self)->task;
 
+    if (mqtt_coop_now(coop) >= until)
+        return MQTT_OK;
     while (!task->ready_ && mqtt_coop_now(coop) < until &&
            mqtt_coop_now(coop) < task->wake_at_)
         mqtt_coop_sleep(coop, task, until);
@@ -65,6 +68,8 @@ enum mqtt_error mqtt_coop_attach(struct mqtt_coop_client *adapter,
 
     if (!drive || !coop)
         return MQTT_ERR_ARGUMENT;
+    if (drive->reactor_ == &adapter->reactor)
+        return MQTT_OK;
     adapter->reactor.ops = &ops;
     adapter->task.run = run;
     adapter->coop_ = coop;

@@ -6,7 +6,7 @@
 void mqtt_coop_init(struct mqtt_coop *coop, struct mqtt_coop_board *board)
 {
     coop->board_ = board;
-    coop->tasks_ = NULL;
+    coop->tasks_ = coop->next_ = NULL;
     coop->now_ = 0;
     coop->counter_ = board->counter_ms(board);
 }
@@ -35,7 +35,7 @@ void mqtt_coop_add(struct mqtt_coop *coop, struct mqtt_coop_task *task)
     *end = task;
 }
 
-/* It keeps its next_, by which a turn that runs it goes on. */
+/* A turn that runs goes on behind it. */
 void mqtt_coop_remove(struct mqtt_coop *coop, struct mqtt_coop_task *task)
 {
     struct mqtt_coop_task **at = &coop->tasks_;
@@ -44,6 +44,8 @@ void mqtt_coop_remove(struct mqtt_coop *coop, struct mqtt_coop_task *task)
         at = &(*at)->next_;
     if (*at)
         *at = task->next_;
+    if (coop->next_ == task)
+        coop->next_ = task->next_;
 }
 
 void mqtt_coop_wake(struct mqtt_coop_task *task)
@@ -93,7 +95,8 @@ static bool run_due(struct mqtt_coop *coop)
     mqtt_time now = mqtt_coop_now(coop);
     bool ran = false;
 
-    for (task = coop->tasks_; task; task = task->next_) {
+    for (task = coop->tasks_; task; task = coop->next_) {
+        coop->next_ = task->next_;
         if (!take(task, now))
             continue;
         task->turns++;

@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import tty
+from pathlib import Path
 
 SYNC = bytes(256)
 
@@ -45,7 +46,7 @@ class Bridge:
             self.server.settimeout(None)
             self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.write(SYNC + bytes([ord('U'), self.id]))
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):  # no name, or none that can be
             self.hang_up('N')
         except ConnectionRefusedError:
             self.hang_up('R')
@@ -53,14 +54,14 @@ class Bridge:
             self.hang_up('F')
 
     def next_frame(self):
-        """(letter, id, rest) of a whole frame, '' with data; or None."""
+        """(letter, id, rest) of a whole frame, ('', None, data); or None."""
         b = self.buffer
         if b[:1] != b'\0':
             size = b[0] + 1 if b else 1
             if len(b) < size:
                 return None
             self.buffer = b[size:]
-            return '', self.id, b[1:size]
+            return '', None, b[1:size]
         b = b.lstrip(b'\0')
         size = {b'C': 5 + (b[4] if len(b) > 4 else 0)}.get(b[:1], 2)
         if len(b) < size:
@@ -74,7 +75,7 @@ class Bridge:
         if letter == 'C':
             self.id = number
             self.dial(rest[3:].decode(errors='replace'), rest[0] << 8 | rest[1])
-        elif self.server and number == self.id:
+        elif self.server and number in (None, self.id):
             try:
                 if letter == 'X':
                     self.hang_up()
@@ -84,6 +85,21 @@ class Bridge:
                     self.server.sendall(rest)
             except OSError:
                 self.hang_up('F')
+
+    def from_line(self):
+        """What the device sent: False at the end of the line. To connect takes
+        seconds; who asks for another connection has given up the one before."""
+        data = os.read(self.line, 4096)
+        self.buffer += data
+        frames = list(iter(self.next_frame, None))
+        last = max((at for at, frame in enumerate(frames) if frame[0] == 'C'),
+                   default=0)
+        for at, frame in enumerate(frames):
+            if frame[0] == 'C' and at < last:
+                self.hang_up()
+            else:
+                self.obey(*frame)
+        return bool(data)
 
     def from_server(self):
         """What the server sent, or its end."""
@@ -97,25 +113,24 @@ class Bridge:
 
     def run(self):
         """Until the line ends."""
+        self.write(SYNC + b'D\0F')
         while True:
             ready = select.select([self.line] +
                                   ([self.server] if self.server else []), [], [])[0]
-            if self.line in ready:
-                data = os.read(self.line, 4096)
-                if not data:
-                    return
-                self.buffer += data
-                while (frame := self.next_frame()) is not None:
-                    self.obey(*frame)
-            elif ready:
+            if self.line in ready and not self.from_line():
+                return
+            if self.server in ready:  # and is still the same
                 self.from_server()
 
 
 def open_line(name):
     """The descriptor of a line, and what keeps it open."""
     if name.startswith('unix:'):
+        path = Path(name[5:])
+        if path.is_socket():
+            path.unlink()  # of a bridge before
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(name[5:])
+            listener.bind(str(path))
             listener.listen(1)
             line = listener.accept()[0]
         return line.fileno(), line

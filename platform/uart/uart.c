@@ -4,10 +4,17 @@
 enum state { CLOSED, DIALLING, UP, DOWN };
 
 /* What the next byte is, when it is not data. */
-enum parsing { LENGTH, LETTER, UP_ID, DOWN_ID, DOWN_WHY };
+enum parsing { LENGTH, LETTER, UP_ID, DOWN_ID, DOWN_WHY, DOWN_OTHER };
 
 #define SYNC 256u
 #define HOST_MAX 255u
+
+/* Whatever connection there was; none has this number. */
+#define ALL 0u
+
+/* So many pieces are read in one turn of what is no data: a line that is held, or
+ * much that comes late, is not to keep others from theirs. */
+#define MOST_PIECES 1024u
 
 static struct mqtt_uart *of(struct mqtt_transport *transport)
 {
@@ -65,7 +72,13 @@ static void goes_down(struct mqtt_uart *u, uint8_t why)
     if (u->state_ != DIALLING && u->state_ != UP)
         return;
     u->state_ = DOWN;
-    u->why_ = why;
+    u->why_ = why ? why : 'F';
+}
+
+/* ALL is of a bridge that begins: what is dialled it may have read. */
+static bool is_meant(const struct mqtt_uart *u, uint8_t id)
+{
+    return id == u->id_ || (id == ALL && u->state_ == UP);
 }
 
 static enum parsing after_letter(uint8_t letter)
@@ -95,22 +108,32 @@ static void take(struct mqtt_uart *u, uint8_t byte)
         u->parsing_ = (uint8_t)after_letter(byte);
     else if (parsing == UP_ID)
         goes_up(u, byte);
-    else if (parsing == DOWN_ID && byte == u->id_)
-        u->parsing_ = DOWN_WHY;
+    else if (parsing == DOWN_ID)
+        u->parsing_ = is_meant(u, byte) ? DOWN_WHY : DOWN_OTHER;
     else if (parsing == DOWN_WHY)
         goes_down(u, byte);
 }
 
-/* Data of this connection, at most `size` bytes; 0: the state changed, or
- * nothing more came. `why` of another connection is read as a letter or a
- * length, which the zeros before 'U' set right. */
+/* The rest is for the next turn. */
+static size_t stop(struct mqtt_uart *u)
+{
+    if (u->pipe_->wake)
+        u->pipe_->wake(u->pipe_->context);
+    return 0;
+}
+
+/* Data of this connection, at most `size` bytes; 0: the state changed, nothing
+ * more came, or too much that is none. */
 static size_t next(struct mqtt_uart *u, void *bytes, size_t size)
 {
     enum state state = (enum state)u->state_;
+    unsigned pieces = MOST_PIECES;
     uint8_t byte;
     size_t n;
 
     while (u->state_ == state) {
+        if (!pieces--)
+            return stop(u);
         if (u->left_) {
             n = u->pipe_->read(u->pipe_, bytes,
                                size < u->left_ ? size : u->left_);
@@ -145,7 +168,8 @@ static void uart_open(struct mqtt_transport *self,
 
     (void)now;
     u->server_ = server;
-    u->id_++;
+    if (++u->id_ == ALL)
+        u->id_++;
     u->dialled_ = 0;
     u->finishing_ = false;
     u->host_size_ = (uint16_t)size;

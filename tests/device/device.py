@@ -124,30 +124,39 @@ class Bench:
                          '-nic', 'user,model=lan9118,id=n0', *options])
 
     def bridge(self):
-        """The path of a socket at which a bridge listens."""
+        """The path of a socket at which a bridge listens, and the bridge."""
         self.numbers += 1
         path = self.folder / f'line{self.numbers}'
-        start(['/usr/bin/python3', TOP / 'platform/uart/bridge.py',
-               f'unix:{path}'])
+        return path, self.bridge_at(path)
+
+    @staticmethod
+    def bridge_at(path):
+        """A bridge that listens there."""
+        bridge = start(['/usr/bin/python3', TOP / 'platform/uart/bridge.py',
+                        f'unix:{path}'])
         limit = time.monotonic() + 10
         while not path.exists() and time.monotonic() < limit:
             time.sleep(0.02)
-        return path
+        return bridge
 
     def line(self, case, version, port=None):
-        """The same over the serial line, with a bridge at its end."""
-        return Board(self.images['line'], case, version,
+        """The same over the serial line, with a bridge at its end, which may
+        end and begin anew."""
+        path, bridge = self.bridge()
+        board = Board(self.images['line'], case, version,
                      port or self.broker.port, '127.0.0.1', options=[
                          '-nic', 'none',
-                         '-chardev', f'socket,id=l,path={self.bridge()}',
+                         '-chardev', f'socket,id=l,path={path},reconnect=1',
                          '-serial', 'chardev:l'])
+        board.path, board.bridge = path, bridge
+        return board
 
     def microbit(self, case, version):
         """The same on a Cortex-M0, whose only line this is."""
         return Board(self.images['microbit'], case, version,
                      self.broker.port, '127.0.0.1', machine='microbit',
                      console=['-chardev',
-                              f'socket,id=l,path={self.bridge()}',
+                              f'socket,id=l,path={self.bridge()[0]}',
                               '-serial', 'chardev:l'])
 
 
@@ -206,6 +215,18 @@ def restarts(bench, board):
     board.ends()
 
 
+def restarts_the_bridge(bench):
+    """Another one in its place, in the midst."""
+    board = bench.line('outlive', 4)
+    board.says('published 8')
+    end(board.bridge)
+    board.path.unlink()
+    bench.bridge_at(board.path)
+    said = board.says('disconnected')
+    board.ends()
+    return said
+
+
 def pulls_the_cable(bench):
     """The link goes down, and comes back when the client has noticed."""
     path = bench.folder / 'monitor'
@@ -256,6 +277,7 @@ def cases(report, bench):
                     runs, bench.microbit('echo', version))
     report.case('the broker is restarted, 5.0, line', restarts, bench,
                 bench.line('outlive', 5))
+    report.case('the bridge is restarted', restarts_the_bridge, bench)
     report.case('the cable is pulled and put back', pulls_the_cable, bench)
     idle = bench.ethernet('idle', 4), bench.line('idle', 5)
     for board, way in zip(idle, ('ethernet', 'line')):

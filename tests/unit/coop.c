@@ -276,6 +276,57 @@ static void test_tasks_may_remove_themselves_and_others(void **s)
     assert_int_equal(second.task.turns, 1); /* then removed again */
 }
 
+/* Itself first, and then the one behind it. */
+static void goes_with_the_next(struct mqtt_coop_task *self)
+{
+    struct job *job = (struct job *)self;
+
+    mqtt_coop_remove(&job->board->coop, self);
+    mqtt_coop_remove(&job->board->coop, &job->other->task);
+    /* nobody may look at what is not added any more */
+    memset(&job->other->task, 0xA5, sizeof(job->other->task));
+    memset(self, 0xA5, sizeof(*self));
+}
+
+static void test_memory_of_removed_tasks_is_free_at_once(void **s)
+{
+    struct board b;
+    struct job first, second, third;
+
+    (void)s;
+    board_begin(&b, 0);
+    job_begin(&first, &b, 0);
+    job_begin(&second, &b, 0);
+    job_begin(&third, &b, 0);
+    first.other = &second;
+    first.task.run = goes_with_the_next;
+    assert_true(mqtt_coop_turn(&b.coop));
+    assert_int_equal(third.task.turns, 1);
+    assert_false(mqtt_coop_turn(&b.coop));
+}
+
+static void adds_itself_anew(struct mqtt_coop_task *self)
+{
+    struct job *job = (struct job *)self;
+
+    mqtt_coop_remove(&job->board->coop, self);
+    mqtt_coop_add(&job->board->coop, self);
+}
+
+static void test_a_task_that_adds_itself_anew_is_behind_the_others(void **s)
+{
+    struct board b;
+    struct job first, second;
+
+    (void)s;
+    board_begin(&b, 0);
+    job_begin(&first, &b, 0);
+    job_begin(&second, &b, 0);
+    first.task.run = adds_itself_anew;
+    assert_true(mqtt_coop_turn(&b.coop));
+    assert_int_equal(second.task.turns, 1);
+}
+
 static void test_the_clock_goes_on_when_the_counter_begins_anew(void **s)
 {
     struct board b;
@@ -306,6 +357,7 @@ struct wire_transport {
     uint8_t arrived[64];
     size_t arrived_size;
     bool open, silent;
+    bool comes_late; /* a PINGRESP, after the turn has read */
     unsigned opens, pings;
 };
 
@@ -383,9 +435,16 @@ static void wire_close(struct mqtt_transport *self)
     wire_of(self)->open = false;
 }
 
+/* The last thing that a turn asks. */
 static bool wire_want(struct mqtt_transport *self, unsigned mask)
 {
-    (void)self, (void)mask;
+    struct wire_transport *t = wire_of(self);
+
+    (void)mask;
+    if (t->comes_late) {
+        server_sends(t->s, 0xD0, 0x00);
+        wire_arrives(t);
+    }
     return true;
 }
 
@@ -508,6 +567,37 @@ static void test_a_dead_link_is_seen_in_its_time(void **state)
     assert_int_equal(d.connected, 2);
 }
 
+/* Each turn has something to do, and then something comes: as with a line that
+ * interrupts for each byte. */
+static void test_what_comes_at_the_end_of_a_turn_is_not_lost(void **state)
+{
+    struct device d;
+
+    device_connected(&d, *state);
+    d.wire.comes_late = true;
+    mqtt_coop_client_wake(&d.mqtt);
+    for (int turn = 0; turn < 100; turn++) {
+        assert_true(mqtt_coop_turn(&d.board.coop));
+        assert_int_equal(d.wire.arrived_size, 2);
+        assert_true(d.mqtt.task.ready_);
+    }
+    d.wire.comes_late = false;
+    run_until(&d.board, 20);
+    assert_int_equal(d.wire.arrived_size, 0);
+}
+
+static void test_attaching_anew_changes_nothing(void **state)
+{
+    struct device d;
+
+    device_connected(&d, *state);
+    assert_int_equal(mqtt_coop_attach(&d.mqtt, &d.board.coop, &d.s->client),
+                     MQTT_OK);
+    run_until(&d.board, 3600 * 1000);
+    assert_int_equal(d.wire.pings, 61);
+    assert_int_equal(d.disconnected, 0);
+}
+
 static void test_a_client_that_is_destroyed_is_no_task_any_more(void **state)
 {
     struct device d;
@@ -568,12 +658,17 @@ int main(void)
         cmocka_unit_test(test_an_interrupt_before_the_sleep_is_not_lost),
         cmocka_unit_test(test_a_task_that_is_woken_while_it_runs_runs_again),
         cmocka_unit_test(test_tasks_may_remove_themselves_and_others),
+        cmocka_unit_test(test_memory_of_removed_tasks_is_free_at_once),
+        cmocka_unit_test(
+            test_a_task_that_adds_itself_anew_is_behind_the_others),
         cmocka_unit_test(test_the_clock_goes_on_when_the_counter_begins_anew),
     };
     const struct CMUnitTest client[] = {
         script_test(test_an_idle_client_runs_for_its_keep_alive_only),
         script_test(test_what_another_task_publishes_leaves_at_once),
         script_test(test_a_dead_link_is_seen_in_its_time),
+        script_test(test_what_comes_at_the_end_of_a_turn_is_not_lost),
+        script_test(test_attaching_anew_changes_nothing),
         script_test(test_a_client_that_is_destroyed_is_no_task_any_more),
         script_test(test_the_loop_may_wait_and_the_board_sleeps),
         script_test(test_a_client_without_drive_is_no_task),

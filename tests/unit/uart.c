@@ -10,7 +10,8 @@ struct line {
     uint8_t in[1024], out[1024];
     size_t in_size, in_taken, out_size;
     size_t room, most; /* bytes that a write takes yet; that a read gives */
-    unsigned refusals;
+    bool endless;      /* zeros, for ever: a line that is held */
+    unsigned refusals, wakes;
 };
 
 static size_t line_read(struct mqtt_pipe *self, void *bytes, size_t size)
@@ -18,6 +19,10 @@ static size_t line_read(struct mqtt_pipe *self, void *bytes, size_t size)
     struct line *l = (struct line *)self;
     size_t there = l->in_size - l->in_taken;
 
+    if (l->endless) {
+        memset(bytes, 0, size);
+        return size;
+    }
     if (size > there)
         size = there;
     if (size > l->most)
@@ -75,6 +80,11 @@ static void expect_out(struct device *d, const void *bytes, size_t size)
     expect_out(d, (const uint8_t[]){__VA_ARGS__},                              \
                sizeof((const uint8_t[]){__VA_ARGS__}))
 
+static void line_wakes(void *context)
+{
+    ((struct line *)context)->wakes++;
+}
+
 static void device_begin(struct device *d)
 {
     memset(d, 0, sizeof(*d));
@@ -82,7 +92,7 @@ static void device_begin(struct device *d)
         (struct mqtt_pipe){line_read, line_room, line_write, NULL, NULL};
     d->line.room = SIZE_MAX;
     d->line.most = SIZE_MAX;
-    mqtt_uart_init(&d->uart, &d->line.base, NULL, NULL);
+    mqtt_uart_init(&d->uart, &d->line.base, line_wakes, &d->line);
     d->t = &d->uart.transport;
     d->server = (struct mqtt_server){"h", 0x1234};
 }
@@ -185,6 +195,7 @@ static void test_why_there_is_no_connection_is_told_apart(void **state)
         {'N', MQTT_ERR_NAME, "no such name"},
         {'E', MQTT_ERR_NETWORK, "ended while connecting"},
         {'F', MQTT_ERR_NETWORK, "the bridge lost the connection"},
+        {0, MQTT_ERR_NETWORK, "the bridge lost the connection"},
     };
     struct device d;
     const char *detail;
@@ -238,6 +249,70 @@ static void test_what_comes_late_is_not_of_the_next_connection(void **state)
     expect_received(&d, "new");
 }
 
+static void test_an_end_that_comes_late_hides_no_refusal(void **state)
+{
+    struct device d;
+    const char *detail;
+
+    (void)state;
+    device_up(&d);
+    d.t->ops->close(d.t);
+    d.t->ops->open(d.t, &d.server, 0);
+    arrives(&d, 0, 'D', 1, 'E', 0, 'D', 2, 'R');
+    assert_int_equal(d.t->ops->advance(d.t, 0), MQTT_TRANSPORT_FAILED);
+    assert_int_equal(d.t->ops->error(d.t, &detail), MQTT_ERR_NETWORK);
+    assert_string_equal(detail, "connection refused");
+}
+
+static void test_a_bridge_that_begins_anew_ends_what_is_up(void **state)
+{
+    struct device d;
+    const char *detail;
+
+    (void)state;
+    device_begin(&d);
+    d.t->ops->open(d.t, &d.server, 0);
+    arrives(&d, 0, 'D', 0, 'F'); /* it began after the line */
+    assert_int_equal(d.t->ops->advance(d.t, 0), MQTT_TRANSPORT_OPENING);
+    arrives(&d, 0, 'U', 1, 9, 'h', 'a', 'l', 'f');
+    assert_int_equal(d.t->ops->advance(d.t, 0), MQTT_TRANSPORT_OPEN);
+    expect_received(&d, "half");
+    for (int i = 0; i < 256; i++)
+        arrives(&d, 0);
+    arrives(&d, 'D', 0, 'F');
+    assert_int_equal(d.t->ops->recv(d.t, (char[8]){0}, 8), 5);
+    assert_int_equal(d.t->ops->recv(d.t, (char[8]){0}, 8), MQTT_IO_FAILED);
+    assert_int_equal(d.t->ops->error(d.t, &detail), MQTT_ERR_NETWORK);
+}
+
+static void test_no_connection_has_the_number_of_all(void **state)
+{
+    struct device d;
+
+    (void)state;
+    device_begin(&d);
+    for (unsigned id = 1; id <= 255; id++)
+        d.t->ops->open(d.t, &d.server, 0);
+    d.t->ops->open(d.t, &d.server, 0);
+    assert_int_equal(d.t->ops->advance(d.t, 0), MQTT_TRANSPORT_OPENING);
+    expect_dialled(&d, 1);
+}
+
+static void test_a_line_without_end_leaves_others_their_turn(void **state)
+{
+    struct device d;
+
+    (void)state;
+    device_up(&d);
+    d.line.endless = true;
+    assert_int_equal(d.t->ops->recv(d.t, (char[1]){0}, 1), MQTT_IO_WAIT);
+    assert_int_equal(d.line.wakes, 1);
+    d.t->ops->close(d.t);
+    d.t->ops->open(d.t, &d.server, 0);
+    assert_int_equal(d.t->ops->advance(d.t, 0), MQTT_TRANSPORT_OPENING);
+    assert_int_equal(d.line.wakes, 2);
+}
+
 static void test_zeros_bring_it_back_into_step(void **state)
 {
     struct device d;
@@ -281,6 +356,10 @@ int main(void)
         cmocka_unit_test(test_why_there_is_no_connection_is_told_apart),
         cmocka_unit_test(test_what_is_no_host_is_told),
         cmocka_unit_test(test_what_comes_late_is_not_of_the_next_connection),
+        cmocka_unit_test(test_an_end_that_comes_late_hides_no_refusal),
+        cmocka_unit_test(test_a_bridge_that_begins_anew_ends_what_is_up),
+        cmocka_unit_test(test_no_connection_has_the_number_of_all),
+        cmocka_unit_test(test_a_line_without_end_leaves_others_their_turn),
         cmocka_unit_test(test_zeros_bring_it_back_into_step),
         cmocka_unit_test(test_the_end_is_said_when_there_is_room),
     };
