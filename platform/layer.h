@@ -78,11 +78,11 @@ static inline void mqtt_layer_close(struct mqtt_transport *self)
 }
 
 /** Also how a layer that is not open yet says what it waits for. */
-static inline void mqtt_layer_want(struct mqtt_transport *self, unsigned mask)
+static inline bool mqtt_layer_want(struct mqtt_transport *self, unsigned mask)
 {
     struct mqtt_transport *below = mqtt_layer_below(self);
 
-    below->ops->want(below, mask);
+    return below->ops->want(below, mask);
 }
 
 static inline void mqtt_layer_ready(struct mqtt_transport *self, unsigned slot,

@@ -20,6 +20,9 @@ CONNECTED = mqttloop.EVENT_CONNECTED
 DISCONNECTED = mqttloop.EVENT_DISCONNECTED
 MESSAGE = mqttloop.EVENT_MESSAGE
 
+# By the network, with a time-out, and by TLS, of a certificate.
+FAILURES = (OSError, ValueError, asyncio.TimeoutError)
+
 CONNECTION, END = -1, -2  # beside packet identifiers, and id() of subscriptions
 
 
@@ -90,7 +93,7 @@ class Client:
         try:
             self._stream, _ = await asyncio.wait_for(
                 asyncio.open_connection(host, port, ssl, host), 30)
-        except (OSError, asyncio.TimeoutError):
+        except FAILURES:
             self._core.closed(mqttloop.ERR_NETWORK)
             return
         self._core.tick(ticks_ms())
@@ -117,7 +120,7 @@ class Client:
                 self._stream.write(data)
                 self._core.sent(len(data))  # the stream has it
                 await self._stream.drain()
-            except OSError:
+            except FAILURES:
                 await self._close(mqttloop.ERR_NETWORK)
             moved = True
         return moved
@@ -137,7 +140,7 @@ class Client:
                     if data and not taken:
                         self._taken.clear()
                         await self._taken.wait()
-        except OSError:
+        except FAILURES:
             pass
         if stream is self._stream:
             await self._close(mqttloop.ERR_CLOSED)
@@ -184,6 +187,11 @@ class Client:
         finally:
             del self._answers[key]
 
+    def _check(self):
+        """Before anything that is awaited: it can come."""
+        if self._ended:
+            raise Error(mqttloop.ERR_CLOSED, 'there is no connection', 0)
+
     # ---- for programs ------------------------------------------------------
 
     async def __aenter__(self):
@@ -191,7 +199,11 @@ class Client:
         self._core.connect()
         self._ended = False
         self._task = asyncio.create_task(self._run())
-        event = await self._answer(CONNECTION)
+        try:
+            event = await self._answer(CONNECTION)
+        except BaseException:
+            await self._end(0)
+            raise
         if event[0] == DISCONNECTED:
             await self._end(0)
             raise Error(event[2], mqttloop.error_text(event[2]), event[3])
@@ -211,6 +223,8 @@ class Client:
 
     async def publish(self, topic, payload=b'', qos=0, retain=False):
         """Ends when it is acknowledged; QoS 0: when it is on its way."""
+        if qos:
+            self._check()
         while True:
             try:
                 number = self._core.publish(topic, payload, qos, retain)
@@ -229,6 +243,7 @@ class Client:
 
     async def subscribe(self, topic, qos=0):
         """Ends when it is granted; what unsubscribe() takes."""
+        self._check()
         node = self._core.subscribe(topic, qos)
         event = await self._answer(id(node))
         if event[2] or event[3] >= 0x80:
@@ -237,6 +252,7 @@ class Client:
 
     async def unsubscribe(self, node):
         """End what subscribe() gave."""
+        self._check()
         self._core.unsubscribe(node)
         await self._answer(id(node))
 

@@ -488,7 +488,10 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client,
 /**
  * As mqtt_disconnect(), with what DISCONNECT is to say. Reason String and User
  * Properties are left out if the packet would be larger than the server or
- * `control` takes. With drop_unsupported, in 3.1.1 as mqtt_disconnect().
+ * `control` takes; all properties if there is a Session Expiry Interval among
+ * them and, since the request, before_connect had a CONNECT say that the session
+ * ends with its connection. With drop_unsupported, in 3.1.1 as
+ * mqtt_disconnect().
  * MQTT_ERR_PROTOCOL_VERSION: in 3.1.1. MQTT_ERR_REASON_CODE: none that a client
  * may send [5.0 MQTT-3.14.2-1]. MQTT_ERR_PROPERTY: one that DISCONNECT has not;
  * a Session Expiry Interval when CONNECT said that the session ends with its

@@ -24,7 +24,6 @@ struct mqtt_glib {
     struct mqtt_drive *drive_;
     GSource *source_;
     gpointer tags_[MQTT_REACTOR_SLOTS];
-    int descriptors_[MQTT_REACTOR_SLOTS];
 };
 
 /** Drive `client` from `context` (NULL: the default one) from now on, in

@@ -24,7 +24,8 @@ struct mqtt_libev {
     struct ev_loop *loop_;
     struct mqtt_drive *drive_;
     ev_io io_[MQTT_REACTOR_SLOTS];
-    ev_timer alarm_;
+    bool refused_[MQTT_REACTOR_SLOTS]; /* by the loop, since watch() */
+    ev_timer alarm_, soon_;            /* the second after watch() */
 };
 
 /** Drive `client` from `loop` from now on, in whatever state it is; mqtt_loop()

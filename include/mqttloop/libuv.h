@@ -33,12 +33,9 @@ struct mqtt_libuv {
     uv_loop_t *loop_;
     struct mqtt_drive *drive_;
     void (*closed_)(struct mqtt_libuv *adapter);
-    unsigned open_; /* handles that libuv has */
-    int descriptors_[MQTT_REACTOR_SLOTS];
-    unsigned masks_[MQTT_REACTOR_SLOTS];
+    unsigned open_;                       /* handles that libuv has */
     uv_poll_t polls_[MQTT_REACTOR_SLOTS]; /* used if their data is not NULL */
     uv_timer_t alarm_;
-    unsigned ringing_; /* 1 in its turn */
 };
 
 /** Drive `client` from `loop` from now on, in whatever state it is; mqtt_loop()

@@ -106,8 +106,10 @@ struct mqtt_property {
 };
 
 /**
- * The next property: zero *property, then call until false. False also where
- * the bytes are no properties (those of a packet that came always are).
+ * The next property: zero *property, then call until false. At the end the last
+ * one stays in it. False also where the bytes are no properties (those of a
+ * packet that came always are), however often it is asked; then *property
+ * means nothing.
  */
 bool mqtt_property_next(struct mqtt_span properties,
                         struct mqtt_property *property);

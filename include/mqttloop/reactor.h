@@ -15,7 +15,14 @@
 extern "C" {
 #endif
 
-enum { MQTT_READ = 1, MQTT_WRITE = 2 };
+enum {
+    MQTT_READ = 1,
+    MQTT_WRITE = 2,
+    /** To mqtt_drive_ready() only: the slot watches nothing, though it was told
+     * to; watch() will be called once more, and has to say then whether it can
+     * be. For loops that find out late, or whose watchers are not free yet. */
+    MQTT_UNWATCHED = 4
+};
 
 /** Descriptors that a transport watches at once, at most: racing connects,
  * name lookups, and the one of mqtt_wake(). Slots are numbered from 0. */
@@ -24,12 +31,14 @@ enum { MQTT_READ = 1, MQTT_WRITE = 2 };
 struct mqtt_reactor;
 
 struct mqtt_reactor_ops {
-    /** Watch `descriptor` for `mask` (MQTT_READ | MQTT_WRITE) in `slot`; mask
-     * 0 stops. It replaces what the slot watched; the same again has no
-     * effect. Always called before the descriptor is closed. Errors and
-     * hang-up count as readiness for all of the mask. */
-    void (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask);
+    /** Watch `descriptor` for `mask` (MQTT_READ | MQTT_WRITE) in `slot`, which
+     * watches nothing yet, or the same descriptor; the same again has no
+     * effect. Mask 0 stops, which succeeds always, and is asked for before the
+     * descriptor is closed or replaced. Errors and hang-up count as readiness
+     * for all of the mask. 0, or why it cannot be watched (an errno): the slot
+     * then watches nothing, the transport fails, and the client reconnects. */
+    int (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask);
     /** One alarm, replacing the last, on the clock of now(), which must not
      * ring before; a moment that is past rings in the next turn of the loop;
      * MQTT_NEVER: none. */

@@ -55,10 +55,11 @@ struct mqtt_transport_ops {
     void (*close)(struct mqtt_transport *self);
     /** What the driver waits for while open: MQTT_READ, MQTT_WRITE, both, or
      * nothing. The transport waits for what that takes (TLS may have to read
-     * in order to write), and for what its own flush() waits for. */
-    void (*want)(struct mqtt_transport *self, unsigned mask);
-    /** Slot `slot` of the reactor became ready for `mask`. Only takes note:
-     * the driver's turn follows. */
+     * in order to write), and for what its own flush() waits for. False: the
+     * reactor cannot watch for that; error() tells why, and the driver closes. */
+    bool (*want)(struct mqtt_transport *self, unsigned mask);
+    /** Slot `slot` of the reactor became ready for `mask`; MQTT_UNWATCHED:
+     * watch it once more. Only takes note: the driver's turn follows. */
     void (*ready)(struct mqtt_transport *self, unsigned slot, unsigned mask);
     /** When advance() is needed at the latest, MQTT_NEVER: not. */
     mqtt_time (*deadline)(struct mqtt_transport *self);

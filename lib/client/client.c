@@ -416,9 +416,11 @@ bool mqtt_client_conclude(struct mqtt_client *c, struct mqtt_event *event)
 
 void mqtt_client_end_connection(struct mqtt_client *c)
 {
-    if (c->engine_.protocol_->disconnect_check)
-        c->engine_.protocol_->disconnect_check(&c->end_, false,
-                                               &c->engine_.session_ends_);
+    /* It may have been asked for when another CONNECT counted. */
+    if (c->engine_.protocol_->disconnect_check &&
+        c->engine_.protocol_->disconnect_check(&c->end_, c->at_once_,
+                                               &c->engine_.session_ends_))
+        c->end_.properties.size = 0;
     mqtt_engine_disconnect(&c->engine_, c->end_.reason_code,
                            c->end_.properties);
     c->ending_ = true;

@@ -92,7 +92,7 @@ bool mqtt_client_next(struct mqtt_client *client, struct mqtt_event *event)
         return true;
     }
     if (client->answer_properties_.size) {
-        /* UNSUBACK tells of several, too. */
+        /* UNSUBACK tells of several, too; what goes beside it has none. */
         if (mqtt_subscriptions_next_gone(client, event))
             return true;
         client->answer_properties_.size = 0;

@@ -273,8 +273,6 @@ static void next_answer(struct mqtt_client *c, struct mqtt_event *event)
     tell(event, MQTT_EVENT_SUBSCRIBED, s);
     if (!s->error_)
         event->properties = c->answer_properties_;
-    if (!s->error_ && !c->answers_left_) /* what goes now is of no SUBACK */
-        c->answer_properties_.size = 0;
     if (s->leaving_)
         leave(c, s);
     else if (!mqtt_subscription_live(s)) /* it left before it was told */

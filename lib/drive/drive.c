@@ -278,7 +278,10 @@ static void arm(struct mqtt_drive *d, bool again)
             mask |= MQTT_READ;
         if (mqtt_client_output_buf(d->client_, &size))
             mask |= MQTT_WRITE;
-        d->transport_->ops->want(d->transport_, mask);
+        if (!d->transport_->ops->want(d->transport_, mask)) {
+            link_failed(d);
+            at = 0; /* to tell of it */
+        }
         if (mqtt_client_wants(d->client_) == MQTT_WANT_CLOSE)
             at = 0; /* that has just come up */
     }

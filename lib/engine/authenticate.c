@@ -95,14 +95,11 @@ static uint8_t code_due(const struct mqtt_engine *e)
 static enum mqtt_error check_sent(struct mqtt_span data,
                                   struct mqtt_span properties)
 {
-    struct mqtt_property p = {0}, q = {0};
-
     if (data.size > 65535 || (data.size && !data.data))
         return MQTT_ERR_ARGUMENT;
     if (mqtt_properties_check_sent(properties, MQTT_IN_AUTH) ||
-        mqtt_property_find(properties, MQTT_PROPERTY_AUTHENTICATION_METHOD,
-                           &p) ||
-        mqtt_property_find(properties, MQTT_PROPERTY_AUTHENTICATION_DATA, &q))
+        mqtt_properties_have(properties, MQTT_PROPERTY_AUTHENTICATION_METHOD,
+                             MQTT_PROPERTY_AUTHENTICATION_DATA))
         return MQTT_ERR_PROPERTY;
     return MQTT_OK;
 }

@@ -30,13 +30,11 @@ static enum mqtt_error check_granted(const struct mqtt_engine *e,
                                      bool session_present,
                                      struct mqtt_span properties)
 {
-    struct mqtt_property property = {0};
-
     if (session_present && (e->clean_ || !e->session_held_))
         return MQTT_ERR_SESSION_PRESENT; /* [5.0 MQTT-3.2.2-4] */
     if (!e->ask_response_information_ &&
-        mqtt_property_find(properties, MQTT_PROPERTY_RESPONSE_INFORMATION,
-                           &property))
+        mqtt_properties_have(properties, MQTT_PROPERTY_RESPONSE_INFORMATION,
+                             MQTT_PROPERTY_RESPONSE_INFORMATION))
         return MQTT_ERR_PROPERTY_VALUE; /* [5.0 MQTT-3.1.2-28] */
     return mqtt_authenticate_check(e, properties);
 }
@@ -100,18 +98,20 @@ enum mqtt_error mqtt_receive_disconnect_5_0(struct mqtt_engine *e,
 
 /* -- our DISCONNECT ---------------------------------------------------------------- */
 
-/* The properties that may not be left out: Session Expiry Interval. */
-static struct mqtt_span needed(struct mqtt_span properties, uint8_t bytes[5])
-{
-    struct mqtt_property property = {0};
-    struct mqtt_property_builder builder;
+/* Session Expiry Interval: identifier and four bytes. */
+#define EXPIRY_SIZE 5
 
-    mqtt_properties_begin(&builder, bytes, 5);
-    if (mqtt_property_find(properties, MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL,
-                           &property))
-        mqtt_property_add_number(
-            &builder, MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL, property.number);
-    return mqtt_properties_end(&builder, NULL);
+/* The properties that may not be left out: Session Expiry Interval. */
+static struct mqtt_span needed(struct mqtt_span properties)
+{
+    struct mqtt_property expiry = {0};
+
+    if (!mqtt_property_find(properties, MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL,
+                            &expiry))
+        return (struct mqtt_span){NULL, 0};
+    return (struct mqtt_span){(const uint8_t *)properties.data +
+                                  expiry.position_ - EXPIRY_SIZE,
+                              EXPIRY_SIZE};
 }
 
 /* What may be left out is, where it would be too much
@@ -120,10 +120,9 @@ uint32_t mqtt_disconnect_fit_5_0(uint8_t *out, uint32_t limit, uint8_t code,
                                  struct mqtt_span properties)
 {
     struct mqtt_writer w = {out, out + limit, false};
-    uint8_t bytes[5];
 
     if (mqtt_disconnect_size_5_0(code, properties) > limit)
-        properties = needed(properties, bytes);
+        properties = needed(properties);
     if (mqtt_disconnect_size_5_0(code, properties) > limit)
         properties.size = 0;
     if (mqtt_disconnect_size_5_0(code, properties) > limit)

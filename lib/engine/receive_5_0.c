@@ -96,14 +96,11 @@ enum mqtt_error mqtt_receive_publish_5_0(struct mqtt_engine *e,
 enum mqtt_error mqtt_problem_check(const struct mqtt_engine *e,
                                    struct mqtt_span properties)
 {
-    struct mqtt_property p = {0}, q = {0};
-
-    if (!e->no_problem_information_ || !properties.size)
-        return MQTT_OK;
-    if (mqtt_property_find(properties, MQTT_PROPERTY_REASON_STRING, &p) ||
-        mqtt_property_find(properties, MQTT_PROPERTY_USER_PROPERTY, &q))
-        return MQTT_ERR_PROPERTY_VALUE;
-    return MQTT_OK;
+    return e->no_problem_information_ &&
+                   mqtt_properties_have(properties, MQTT_PROPERTY_REASON_STRING,
+                                        MQTT_PROPERTY_USER_PROPERTY)
+               ? MQTT_ERR_PROPERTY_VALUE
+               : MQTT_OK;
 }
 
 static enum mqtt_error read_ack(struct mqtt_engine *e, uint8_t first_byte,

@@ -8,9 +8,7 @@ static uint32_t packet_size(uint32_t length)
 
 static bool has(struct mqtt_span properties, uint8_t identifier)
 {
-    struct mqtt_property property = {0};
-
-    return mqtt_property_find(properties, identifier, &property);
+    return mqtt_properties_have(properties, identifier, identifier);
 }
 
 /* ---- DISCONNECT ------------------------------------------------------------ */
@@ -108,14 +106,13 @@ enum mqtt_error
 mqtt_disconnect_check_5_0(const struct mqtt_disconnect_options *options,
                           bool ended, bool *session_ends)
 {
-    struct mqtt_property expiry = {0}, reference = {0};
+    struct mqtt_property expiry = {0};
 
     if (!mqtt_reason_may_stand(options->reason_code,
                                MQTT_REASON_IN_CLIENT_DISCONNECT))
         return MQTT_ERR_REASON_CODE; /* [5.0 MQTT-3.14.2-1] */
     if (mqtt_properties_check_sent(options->properties, MQTT_IN_DISCONNECT) ||
-        mqtt_property_find(options->properties, MQTT_PROPERTY_SERVER_REFERENCE,
-                           &reference))
+        has(options->properties, MQTT_PROPERTY_SERVER_REFERENCE))
         return MQTT_ERR_PROPERTY;
     if (!mqtt_property_find(options->properties,
                             MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL, &expiry))

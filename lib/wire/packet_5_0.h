@@ -25,6 +25,9 @@ uint32_t mqtt_properties_size(uint32_t size);
 /* Properties to be sent: MQTT_OK, or MQTT_ERR_PROPERTY whatever is wrong. */
 enum mqtt_error mqtt_properties_check_sent(struct mqtt_span properties,
                                            enum mqtt_property_place place);
+/* Whether there is a property of the one identifier or of the other. */
+bool mqtt_properties_have(struct mqtt_span properties, uint8_t one,
+                          uint8_t other);
 /* The number of the first property of this identifier, or `otherwise`. */
 uint32_t mqtt_property_number(struct mqtt_span properties, uint8_t identifier,
                               uint32_t otherwise);

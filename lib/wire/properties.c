@@ -79,18 +79,24 @@ struct mqtt_property_rule mqtt_property_rule_of(uint8_t identifier)
 
 /* ---- reading --------------------------------------------------------------- */
 
-/* As mqtt_length_read(), and -1 for more bytes than it needs [5.0 MQTT-1.5.5-1]
- * as well. */
+/* Above 0: it was read. 0 and -1 as mqtt_length_read(), and -1 for more bytes
+ * than it needs as well [5.0 MQTT-1.5.5-1]. */
 static int read_length(struct mqtt_reader *r, uint32_t *length)
 {
-    int size = mqtt_length_read(r->at, (size_t)(r->end - r->at), length);
+    unsigned shift = 0;
 
-    if (size <= 0)
-        return size;
-    if ((unsigned)size != mqtt_length_size(*length))
-        return -1;
-    r->at += size;
-    return size;
+    *length = 0;
+    for (; shift < 28; shift += 7) {
+        uint32_t byte;
+
+        if (r->at == r->end)
+            return 0;
+        byte = *r->at++;
+        *length |= (byte & 0x7f) << shift;
+        if (!(byte & 0x80)) /* a last byte of 0 is one that is not needed */
+            return byte || !shift ? 1 : -1;
+    }
+    return -1;
 }
 
 static bool read_value(struct mqtt_reader *r, enum mqtt_property_type type,
@@ -125,18 +131,20 @@ bool mqtt_property_next(struct mqtt_span properties,
                         struct mqtt_property *property)
 {
     const uint8_t *bytes = properties.data;
-    struct mqtt_property next = {0};
-    struct mqtt_reader r = {0};
+    size_t position = property->position_;
+    struct mqtt_reader r;
 
-    if (!bytes || property->position_ >= properties.size)
+    if (!bytes || position >= properties.size)
         return false;
-    r.at = bytes + property->position_;
-    r.end = bytes + properties.size;
-    next.identifier = mqtt_read_u8(&r);
-    if (!read_value(&r, mqtt_property_rule_of(next.identifier).type, &next))
+    memset(property, 0, sizeof *property);
+    property->position_ = position;
+    property->identifier = bytes[position];
+    r = (struct mqtt_reader){bytes + position + 1, bytes + properties.size,
+                             false};
+    if (!read_value(&r, mqtt_property_rule_of(property->identifier).type,
+                    property))
         return false;
-    next.position_ = (size_t)(r.at - bytes);
-    *property = next;
+    property->position_ = (size_t)(r.at - bytes);
     return true;
 }
 
@@ -145,6 +153,17 @@ bool mqtt_property_find(struct mqtt_span properties, uint8_t identifier,
 {
     while (mqtt_property_next(properties, property))
         if (property->identifier == identifier)
+            return true;
+    return false;
+}
+
+bool mqtt_properties_have(struct mqtt_span properties, uint8_t one,
+                          uint8_t other)
+{
+    struct mqtt_property property = {0};
+
+    while (mqtt_property_next(properties, &property))
+        if (property.identifier == one || property.identifier == other)
             return true;
     return false;
 }

@@ -4,18 +4,6 @@
 /* Message Expiry Interval: identifier and four bytes. */
 #define EXPIRY_SIZE 5
 
-/* Properties that are not the application's to publish [5.0 MQTT-3.3.4-6]. */
-static bool has_reserved(struct mqtt_span properties)
-{
-    struct mqtt_property property = {0};
-
-    while (mqtt_property_next(properties, &property))
-        if (property.identifier == MQTT_PROPERTY_TOPIC_ALIAS ||
-            property.identifier == MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER)
-            return true;
-    return false;
-}
-
 enum mqtt_error mqtt_publish_check_5_0(const struct mqtt_message *message)
 {
     struct mqtt_span properties = message->properties;
@@ -29,8 +17,10 @@ enum mqtt_error mqtt_publish_check_5_0(const struct mqtt_message *message)
         return MQTT_ERR_TOO_LARGE;
     if (!properties.size)
         return MQTT_OK;
+    /* Two are not the application's to publish [5.0 MQTT-3.3.4-6]. */
     if (mqtt_properties_check_sent(properties, MQTT_IN_PUBLISH) ||
-        has_reserved(properties))
+        mqtt_properties_have(properties, MQTT_PROPERTY_TOPIC_ALIAS,
+                             MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER))
         return MQTT_ERR_PROPERTY;
     return MQTT_OK;
 }

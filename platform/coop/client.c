@@ -7,10 +7,11 @@ static struct mqtt_coop_client *of(struct mqtt_reactor *reactor)
 }
 
 /* Transports of devices have no descriptors. */
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     (void)self, (void)slot, (void)descriptor, (void)mask;
+    return 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)

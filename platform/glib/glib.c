@@ -1,4 +1,9 @@
+#include "../adapter.h"
+
 #include <mqttloop/glib.h>
+
+_Static_assert(G_IO_IN == POLLIN && G_IO_OUT == POLLOUT, "");
+_Static_assert(G_IO_ERR == POLLERR && G_IO_HUP == POLLHUP, "");
 
 /* What GLib allocates for us. */
 struct source {
@@ -11,33 +16,21 @@ static struct mqtt_glib *of(struct mqtt_reactor *reactor)
     return (struct mqtt_glib *)reactor;
 }
 
-static GIOCondition conditions(unsigned mask)
-{
-    return (GIOCondition)((mask & MQTT_READ ? G_IO_IN : 0) |
-                          (mask & MQTT_WRITE ? G_IO_OUT : 0));
-}
-
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     GSource *source = of(self)->source_;
     gpointer *tag = &of(self)->tags_[slot];
+    GIOCondition conditions = (GIOCondition)mqtt_adapter_events(mask);
 
-    if (*tag && mask && of(self)->descriptors_[slot] == descriptor) {
-        g_source_modify_unix_fd(source, *tag, conditions(mask));
-        return;
+    if (*tag && mask) {
+        g_source_modify_unix_fd(source, *tag, conditions);
+        return 0;
     }
     if (*tag)
         g_source_remove_unix_fd(source, *tag);
-    *tag = mask ? g_source_add_unix_fd(source, descriptor, conditions(mask))
-                : NULL;
-    of(self)->descriptors_[slot] = descriptor;
-}
-
-static mqtt_time now(struct mqtt_reactor *self)
-{
-    (void)self;
-    return (mqtt_time)g_get_monotonic_time() / 1000;
+    *tag = mask ? g_source_add_unix_fd(source, descriptor, conditions) : NULL;
+    return 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)
@@ -53,19 +46,6 @@ static void leave(struct mqtt_reactor *self)
     g_source_unref(of(self)->source_);
 }
 
-static unsigned readiness(GIOCondition condition)
-{
-    unsigned ready = 0;
-
-    if (condition & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))
-        return MQTT_READ | MQTT_WRITE;
-    if (condition & G_IO_IN)
-        ready |= MQTT_READ;
-    if (condition & G_IO_OUT)
-        ready |= MQTT_WRITE;
-    return ready;
-}
-
 /* A callback may have ended the adapter: nothing of it is touched after. */
 static gboolean dispatch(GSource *source, GSourceFunc unused, gpointer data)
 {
@@ -76,7 +56,8 @@ static gboolean dispatch(GSource *source, GSourceFunc unused, gpointer data)
     for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
         if (!adapter->tags_[slot])
             continue;
-        ready = readiness(g_source_query_unix_fd(source, adapter->tags_[slot]));
+        ready = mqtt_adapter_readiness(
+            g_source_query_unix_fd(source, adapter->tags_[slot]));
         if (ready)
             mqtt_drive_ready(adapter->drive_, slot, ready);
     }
@@ -85,7 +66,7 @@ static gboolean dispatch(GSource *source, GSourceFunc unused, gpointer data)
 }
 
 static const struct mqtt_reactor_ops ops = {
-    .watch = watch, .wake_at = wake_at, .now = now, .leave = leave};
+    .watch = watch, .wake_at = wake_at, .now = mqtt_clock_now, .leave = leave};
 
 enum mqtt_error mqtt_glib_attach(struct mqtt_glib *adapter,
                                  GMainContext *context,
@@ -106,6 +87,5 @@ enum mqtt_error mqtt_glib_attach(struct mqtt_glib *adapter,
 
 void mqtt_glib_detach(struct mqtt_glib *adapter)
 {
-    if (adapter->drive_)
-        mqtt_drive_detach(adapter->drive_);
+    mqtt_adapter_detach(adapter->drive_);
 }

@@ -1,5 +1,7 @@
+#include "../adapter.h"
+
+#include <errno.h>
 #include <mqttloop/libev.h>
-#include <time.h>
 
 /* Masks are passed on as they are. */
 #define BOTH (EV_READ | EV_WRITE)
@@ -10,36 +12,31 @@ static struct mqtt_libev *of(struct mqtt_reactor *reactor)
     return (struct mqtt_libev *)reactor;
 }
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+/* What epoll refuses, libev finds out when it turns, and tells when it has
+ * waited next: so it must not wait. */
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct ev_loop *loop = of(self)->loop_;
     ev_io *io = &of(self)->io_[slot];
+    bool refused = of(self)->refused_[slot];
 
-    if (ev_is_active(io) && io->fd == descriptor &&
-        (io->events & BOTH) == (int)mask)
-        return;
+    of(self)->refused_[slot] = false;
+    if (mask && !ev_is_active(io))
+        ev_timer_start(loop, &of(self)->soon_);
     ev_io_stop(loop, io);
     ev_io_set(io, descriptor, (int)mask);
-    if (mask)
-        ev_io_start(loop, io);
-}
-
-/* Not ev_now(), which follows the wall clock and its jumps. */
-static mqtt_time now(struct mqtt_reactor *self)
-{
-    struct timespec at;
-
-    (void)self;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (mqtt_time)at.tv_sec * 1000 + (mqtt_time)at.tv_nsec / 1000000;
+    if (!mask || refused)
+        return mask ? EIO : 0;
+    ev_io_start(loop, io);
+    return 0;
 }
 
 /* libev counts from its own idea of now, which may be long past. */
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)
 {
     struct mqtt_libev *adapter = of(self);
-    mqtt_time past = now(self), after_ms = at > past ? at - past : 0;
+    mqtt_time after_ms = mqtt_adapter_ms_until(at);
 
     ev_timer_stop(adapter->loop_, &adapter->alarm_);
     if (after_ms > 0 && at != MQTT_NEVER)
@@ -51,17 +48,20 @@ static void wake_at(struct mqtt_reactor *self, mqtt_time at)
 
 static void leave(struct mqtt_reactor *self)
 {
+    ev_timer_stop(of(self)->loop_, &of(self)->soon_);
     of(self)->drive_ = NULL;
 }
 
 static void io_ready(struct ev_loop *loop, ev_io *io, int events)
 {
     struct mqtt_libev *adapter = io->data;
+    ptrdiff_t slot = io - adapter->io_;
 
     (void)loop;
-    mqtt_drive_ready(adapter->drive_, (unsigned)(io - adapter->io_),
-                     (unsigned)(events & BOTH));
-    mqtt_drive_turn(adapter->drive_);
+    adapter->refused_[slot] = events & EV_ERROR;
+    mqtt_adapter_ready(adapter->drive_, slot,
+                       adapter->refused_[slot] ? (unsigned)MQTT_UNWATCHED
+                                               : (unsigned)(events & BOTH));
 }
 
 static void alarm_rings(struct ev_loop *loop, ev_timer *alarm, int events)
@@ -71,7 +71,7 @@ static void alarm_rings(struct ev_loop *loop, ev_timer *alarm, int events)
 }
 
 static const struct mqtt_reactor_ops ops = {
-    .watch = watch, .wake_at = wake_at, .now = now, .leave = leave};
+    .watch = watch, .wake_at = wake_at, .now = mqtt_clock_now, .leave = leave};
 
 enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
                                   struct ev_loop *loop,
@@ -83,7 +83,8 @@ enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
     if (!loop || !client || !(adapter->drive_ = mqtt_drive_of(client)))
         return MQTT_ERR_ARGUMENT;
     ev_init(&adapter->alarm_, alarm_rings);
-    adapter->alarm_.data = adapter;
+    ev_timer_init(&adapter->soon_, alarm_rings, 0., 0.);
+    adapter->alarm_.data = adapter->soon_.data = adapter;
     for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++) {
         ev_init(&adapter->io_[slot], io_ready);
         adapter->io_[slot].data = adapter;
@@ -94,6 +95,5 @@ enum mqtt_error mqtt_libev_attach(struct mqtt_libev *adapter,
 
 void mqtt_libev_detach(struct mqtt_libev *adapter)
 {
-    if (adapter->drive_)
-        mqtt_drive_detach(adapter->drive_);
+    mqtt_adapter_detach(adapter->drive_);
 }

@@ -301,6 +301,8 @@ static ptrdiff_t lwip_send(struct mqtt_transport *self, const void *bytes,
         return MQTT_IO_WAIT;
     if (size > tcp_sndbuf(l->pcb_))
         size = tcp_sndbuf(l->pcb_);
+    if (size > UINT16_MAX) /* with scaled windows */
+        size = UINT16_MAX;
     for (; size; size /= 2) {
         error = tcp_write(l->pcb_, bytes, (u16_t)size,
                           TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE);
@@ -354,14 +356,15 @@ static void lwip_close(struct mqtt_transport *self)
 /* ---- the rest ------------------------------------------------------------- */
 
 /* There is no descriptor; each turn tries all. This one is over. */
-static void lwip_want(struct mqtt_transport *self, unsigned mask)
+static bool lwip_want(struct mqtt_transport *self, unsigned mask)
 {
     struct mqtt_lwip *l = of(self);
 
-    if (l->state_ != FAILED || !(mask & MQTT_WRITE))
-        return;
-    l->heard_out_ = true;
-    wake(l);
+    if (l->state_ == FAILED && mask & MQTT_WRITE) {
+        l->heard_out_ = true;
+        wake(l);
+    }
+    return true;
 }
 
 static void lwip_ready(struct mqtt_transport *self, unsigned slot,

@@ -35,7 +35,7 @@ static bool refuse(const struct making *m, const char *option,
 /* Whether it was good; else the option is to blame. */
 static bool must(const struct making *m, bool good, const char *option)
 {
-    char words[160];
+    char words[MQTT_TLS_WORDS_MAX];
 
     if (good)
         return true;

@@ -162,7 +162,7 @@ void mqtt_tls_fail_by_openssl(struct mqtt_tls *self)
     int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
     long result = SSL_get_verify_result(self->ssl);
     enum mqtt_error error = of_reason(reason);
-    char words[160];
+    char words[MQTT_TLS_WORDS_MAX];
 
     mqtt_tls_words(words, sizeof words);
     if (self->state == MQTT_TLS_FAILED)

@@ -191,11 +191,10 @@ static void send_flight(struct mqtt_tls *self)
     self->stuck = false;
     pushed = mqtt_tls_push(self);
     if (pushed == MQTT_IO_FAILED ||
-        mqtt_layer_flush(&self->layer.transport) == MQTT_IO_FAILED)
+        mqtt_layer_flush(&self->layer.transport) == MQTT_IO_FAILED ||
+        !mqtt_layer_want(&self->layer.transport,
+                         MQTT_READ | (pushed ? MQTT_WRITE : 0)))
         fail_below(self);
-    else
-        mqtt_layer_want(&self->layer.transport,
-                        MQTT_READ | (pushed ? MQTT_WRITE : 0));
 }
 
 static void shake_hands(struct mqtt_tls *self)
@@ -425,7 +424,7 @@ static bool must_read_to_write(const struct mqtt_tls *self)
     return self->write_reads && SSL_in_init(self->ssl);
 }
 
-static void want(struct mqtt_transport *transport, unsigned mask)
+static bool want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_tls *self = of(transport);
     unsigned below = mask & MQTT_READ;
@@ -433,12 +432,12 @@ static void want(struct mqtt_transport *transport, unsigned mask)
     self->chatter_now = 0; /* the turn is over */
     self->stuck = false;
     if (self->state != MQTT_TLS_OPEN)
-        return;
+        return true;
     if (mask & MQTT_WRITE)
         below |= must_read_to_write(self) ? MQTT_READ : MQTT_WRITE;
     if (self->out_begin < self->out_end)
         below |= MQTT_WRITE;
-    mqtt_layer_want(transport, below);
+    return mqtt_layer_want(transport, below);
 }
 
 /* ---- opening and closing ---------------------------------------------------------- */

@@ -18,6 +18,13 @@
 #define MQTT_TLS_ALPN_MAX 256
 #define MQTT_TLS_PSK_MAX 256
 #define MQTT_TLS_NAME_MAX 256
+#define MQTT_TLS_WORDS_MAX 160   /* of OpenSSL, about what went wrong */
+#define MQTT_TLS_SUBJECT_MAX 192 /* of a certificate */
+
+/* All of them fit, as "name: words (certificate: subject)". */
+#define MQTT_TLS_DETAIL_MAX                                                    \
+    (MQTT_TLS_NAME_MAX + MQTT_TLS_WORDS_MAX + MQTT_TLS_SUBJECT_MAX +           \
+     sizeof ":  (certificate: )")
 
 struct mqtt_tls_kind {
     struct mqtt_layer_kind kind;
@@ -124,9 +131,9 @@ struct mqtt_tls {
     struct mqtt_tls_sessions sessions;
     char name[MQTT_TLS_NAME_MAX]; /* whom we talk to */
     bool name_is_address;
-    enum mqtt_error error; /* MQTT_OK: it is that of below */
-    char subject[192];     /* the certificate that was refused */
-    char detail[512];
+    enum mqtt_error error;              /* MQTT_OK: it is that of below */
+    char subject[MQTT_TLS_SUBJECT_MAX]; /* the certificate that was refused */
+    char detail[MQTT_TLS_DETAIL_MAX];
 };
 
 struct mqtt_layer *mqtt_tls_init(const struct mqtt_layer_kind *kind,

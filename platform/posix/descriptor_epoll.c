@@ -1,3 +1,4 @@
+#include "../adapter.h"
 #include "clock.h"
 #include "descriptor.h"
 
@@ -8,6 +9,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT, "");
+_Static_assert(EPOLLERR == POLLERR && EPOLLHUP == POLLHUP, "");
+
 /* Beside the slots. */
 #define ALARM MQTT_REACTOR_SLOTS
 #define ENTRIES (MQTT_REACTOR_SLOTS + 1)
@@ -17,40 +21,35 @@ static struct mqtt_descriptor *of(struct mqtt_reactor *reactor)
     return (struct mqtt_descriptor *)reactor;
 }
 
-static struct epoll_event entry(unsigned index, unsigned mask)
+/* 0, or an errno. */
+static int change(struct mqtt_descriptor *self, int operation, unsigned slot)
 {
-    struct epoll_event event = {.data.u32 = index};
+    struct epoll_event event = {
+        .data.u32 = slot, .events = mqtt_adapter_events(self->masks[slot])};
 
-    if (mask & MQTT_READ)
-        event.events |= EPOLLIN;
-    if (mask & MQTT_WRITE)
-        event.events |= EPOLLOUT;
-    return event;
-}
-
-static void change(struct mqtt_descriptor *self, int operation, unsigned slot)
-{
-    struct epoll_event event = entry(slot, self->masks[slot]);
-
-    epoll_ctl(self->descriptor, operation, self->watched[slot], &event);
+    return epoll_ctl(self->descriptor, operation, self->watched[slot], &event)
+               ? errno
+               : 0;
 }
 
 /* What was watched is taken out by name: closing alone does not, when a child
  * process has the descriptor too. */
-static void watch(struct mqtt_reactor *reactor, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *reactor, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct mqtt_descriptor *self = of(reactor);
-    bool there = self->masks[slot] && self->watched[slot] == descriptor;
+    unsigned before = self->masks[slot];
+    int error = 0;
 
-    if (there && self->masks[slot] == mask)
-        return;
-    if (self->masks[slot] && (!there || !mask))
-        change(self, EPOLL_CTL_DEL, slot);
     self->watched[slot] = descriptor;
     self->masks[slot] = mask;
-    if (mask)
-        change(self, there ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slot);
+    if (mask && mask != before)
+        error = change(self, before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slot);
+    else if (!mask && before)
+        change(self, EPOLL_CTL_DEL, slot);
+    if (error)
+        self->masks[slot] = 0;
+    return error;
 }
 
 /* A moment that is past rings at once, but 0 is how a timer is switched off. */
@@ -68,25 +67,6 @@ static void wake_at(struct mqtt_reactor *reactor, mqtt_time at)
     timerfd_settime(of(reactor)->timer, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-static mqtt_time now(struct mqtt_reactor *reactor)
-{
-    (void)reactor;
-    return mqtt_posix_now();
-}
-
-static unsigned readiness(const struct epoll_event *event, unsigned mask)
-{
-    unsigned ready = 0;
-
-    if (event->events & (EPOLLERR | EPOLLHUP))
-        return mask;
-    if (event->events & EPOLLIN)
-        ready |= MQTT_READ;
-    if (event->events & EPOLLOUT)
-        ready |= MQTT_WRITE;
-    return ready;
-}
-
 /* The alarm needs no look: the turn that follows sees to it. */
 static enum mqtt_error wait_until(struct mqtt_reactor *reactor, mqtt_time until)
 {
@@ -102,7 +82,8 @@ static enum mqtt_error wait_until(struct mqtt_reactor *reactor, mqtt_time until)
 
         if (slot != ALARM)
             mqtt_drive_ready(self->drive, slot,
-                             readiness(&events[i], self->masks[slot]));
+                             mqtt_adapter_readiness(events[i].events) &
+                                 self->masks[slot]);
     }
     return MQTT_OK;
 }
@@ -115,7 +96,7 @@ static void leave(struct mqtt_reactor *reactor)
 static const struct mqtt_reactor_ops ops = {
     .watch = watch,
     .wake_at = wake_at,
-    .now = now,
+    .now = mqtt_clock_now,
     .wait = wait_until,
     .leave = leave,
 };
@@ -129,7 +110,7 @@ void mqtt_descriptor_init(struct mqtt_descriptor *self,
 
 static bool make(struct mqtt_descriptor *self)
 {
-    struct epoll_event event = entry(ALARM, MQTT_READ);
+    struct epoll_event event = {.data.u32 = ALARM, .events = EPOLLIN};
 
     self->descriptor = epoll_create1(EPOLL_CLOEXEC);
     self->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -158,11 +158,11 @@ static void end_connection(struct mqtt_transport *transport)
     top->ops->close(top);
 }
 
-static void want(struct mqtt_transport *transport, unsigned mask)
+static bool want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_transport *top = top_of(transport);
 
-    top->ops->want(top, mask);
+    return top->ops->want(top, mask);
 }
 
 static void count(struct mqtt_transport *transport,

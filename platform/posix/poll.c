@@ -1,51 +1,23 @@
+#include "../adapter.h"
 #include "clock.h"
 
 #include <errno.h>
 #include <mqttloop/posix.h>
 #include <poll.h>
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     struct mqtt_poll *poller = (struct mqtt_poll *)self;
 
     poller->descriptors_[slot] = descriptor;
     poller->masks_[slot] = mask;
+    return 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)
 {
     ((struct mqtt_poll *)self)->alarm_ = at;
-}
-
-static mqtt_time now(struct mqtt_reactor *self)
-{
-    (void)self;
-    return mqtt_posix_now();
-}
-
-static struct pollfd polled(int descriptor, unsigned mask)
-{
-    struct pollfd entry = {.fd = descriptor};
-
-    if (mask & MQTT_READ)
-        entry.events |= POLLIN;
-    if (mask & MQTT_WRITE)
-        entry.events |= POLLOUT;
-    return entry;
-}
-
-static unsigned readiness(const struct pollfd *entry, unsigned mask)
-{
-    unsigned ready = 0;
-
-    if (entry->revents & (POLLERR | POLLHUP | POLLNVAL))
-        return mask;
-    if (entry->revents & POLLIN)
-        ready |= MQTT_READ;
-    if (entry->revents & POLLOUT)
-        ready |= MQTT_WRITE;
-    return ready;
 }
 
 /* Only what is watched: poll(2) refuses more entries than the process may
@@ -59,8 +31,9 @@ static nfds_t collect(const struct mqtt_poll *poller, struct pollfd *entries,
         if (!poller->masks_[slot])
             continue;
         slots[count] = slot;
-        entries[count++] =
-            polled(poller->descriptors_[slot], poller->masks_[slot]);
+        entries[count++] = (struct pollfd){
+            .fd = poller->descriptors_[slot],
+            .events = (short)mqtt_adapter_events(poller->masks_[slot])};
     }
     return count;
 }
@@ -77,7 +50,8 @@ static enum mqtt_error wait_until(struct mqtt_reactor *self, mqtt_time until)
     if (poll(entries, count, mqtt_posix_timeout(until)) < 0)
         return errno == EINTR ? MQTT_ERR_INTERRUPTED : MQTT_ERR_SYSTEM;
     for (nfds_t i = 0; i < count; i++) {
-        ready = readiness(&entries[i], poller->masks_[slots[i]]);
+        ready = mqtt_adapter_readiness((unsigned)entries[i].revents) &
+                poller->masks_[slots[i]];
         if (ready)
             mqtt_drive_ready(poller->drive_, slots[i], ready);
     }
@@ -92,7 +66,7 @@ static void leave(struct mqtt_reactor *self)
 static const struct mqtt_reactor_ops ops = {
     .watch = watch,
     .wake_at = wake_at,
-    .now = now,
+    .now = mqtt_clock_now,
     .wait = wait_until,
     .leave = leave,
 };

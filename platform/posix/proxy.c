@@ -91,10 +91,11 @@ static void talk(struct mqtt_proxy_layer *self)
         if (left == MQTT_IO_FAILED || got == MQTT_IO_FAILED)
             self->state = MQTT_PROXY_FAILED;
     } while (self->state == MQTT_PROXY_TALKING && got > 0);
-    if (self->state == MQTT_PROXY_TALKING)
-        mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
-                                                    ? MQTT_READ | MQTT_WRITE
-                                                    : MQTT_READ);
+    if (self->state == MQTT_PROXY_TALKING &&
+        !mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
+                                                     ? MQTT_READ | MQTT_WRITE
+                                                     : MQTT_READ))
+        self->state = MQTT_PROXY_FAILED;
 }
 
 /* ---- to the connection --------------------------------------------------- */
@@ -103,6 +104,18 @@ static void talk(struct mqtt_proxy_layer *self)
 static bool is_straight(const struct mqtt_proxy_layer *self)
 {
     return self->url.scheme == MQTT_SCHEME_UNIX;
+}
+
+/* It means something on this machine only [RFC 6874, section 1]. */
+static void leave_out_zone(struct mqtt_span *host)
+{
+    const char *text = host->data;
+    const char *zone = text && memchr(text, ':', host->size)
+                           ? memchr(text, '%', host->size)
+                           : NULL;
+
+    if (zone)
+        host->size = (size_t)(zone - text);
 }
 
 static void begin(struct mqtt_transport *transport,
@@ -118,6 +131,7 @@ static void begin(struct mqtt_transport *transport,
         self->error = MQTT_ERR_SERVER;
         return;
     }
+    leave_out_zone(&self->url.host);
     self->state = MQTT_PROXY_AWAIT_BELOW;
     mqtt_layer_open(transport, is_straight(self) ? server : &self->address,
                     now);

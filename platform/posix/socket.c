@@ -68,6 +68,13 @@ static void fail_at(struct mqtt_socket *self, size_t address, int error)
     fail(self, MQTT_ERR_NETWORK, subject, strerror(error));
 }
 
+/* A matter of this machine, whoever the server is. */
+static void fail_to_watch(struct mqtt_socket *self)
+{
+    fail(self, MQTT_ERR_NETWORK, "the loop cannot watch the connection",
+         strerror(self->watches.refused));
+}
+
 static void fail_to_connect(struct mqtt_socket *self)
 {
     const char *text;
@@ -203,6 +210,7 @@ static void begin(struct mqtt_transport *transport,
     int family;
 
     reset(self, now);
+    mqtt_watches_retry(&self->watches);
     if (mqtt_url_read(server, &url)) {
         fail(self, MQTT_ERR_SERVER, subject_of(server),
              "no address of a server");
@@ -264,6 +272,8 @@ static enum mqtt_transport_state advance(struct mqtt_transport *transport,
 
     if (self->state == MQTT_SOCKET_AWAIT_CONNECT)
         connect_on(self, now);
+    if (self->watches.refused && self->state != MQTT_SOCKET_FAILED)
+        fail_to_watch(self);
     if (self->state == MQTT_SOCKET_AWAIT_CONNECT)
         return MQTT_TRANSPORT_OPENING;
     return self->state == MQTT_SOCKET_OPEN ? MQTT_TRANSPORT_OPEN
@@ -277,6 +287,8 @@ static mqtt_time deadline(struct mqtt_transport *transport)
 
     if (self->state != MQTT_SOCKET_AWAIT_CONNECT)
         return MQTT_NEVER;
+    if (self->watches.refused)
+        return 0;
     at = self->resolver.deadline < self->race.deadline ? self->resolver.deadline
                                                        : self->race.deadline;
     return self->recall_at < at ? self->recall_at : at;
@@ -287,7 +299,9 @@ static void ready(struct mqtt_transport *transport, unsigned slot,
 {
     struct mqtt_socket *self = of(transport);
 
-    if (slot == MQTT_WAKE_SLOT)
+    if (mask & MQTT_UNWATCHED)
+        mqtt_watches_again(&self->watches, slot);
+    else if (slot == MQTT_WAKE_SLOT)
         mqtt_waker_ready(self->waker);
     else if (slot >= MQTT_RESOLVER_SLOT)
         mqtt_resolver_ready(&self->resolver, slot, mask);
@@ -374,7 +388,7 @@ static void end_connection(struct mqtt_transport *transport)
 }
 
 /* Once in each turn of the driver, at its end. */
-static void want(struct mqtt_transport *transport, unsigned mask)
+static bool want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_socket *self = of(transport);
 
@@ -382,6 +396,9 @@ static void want(struct mqtt_transport *transport, unsigned mask)
     if (self->state == MQTT_SOCKET_OPEN)
         mqtt_watches_set(&self->watches, self->race.winner, descriptor_of(self),
                          mask);
+    if (self->watches.refused && self->state == MQTT_SOCKET_OPEN)
+        fail_to_watch(self);
+    return !self->watches.refused;
 }
 
 static void attach(struct mqtt_transport *transport,

@@ -1,12 +1,34 @@
 #include "watches.h"
 
-static void tell(const struct mqtt_watches *watches, unsigned slot,
-                 unsigned mask)
+static void tell(struct mqtt_watches *watches, unsigned slot, unsigned mask)
 {
     struct mqtt_reactor *reactor = watches->reactor;
+    int error = 0;
 
     if (reactor)
-        reactor->ops->watch(reactor, slot, watches->descriptors[slot], mask);
+        error = reactor->ops->watch(reactor, slot, watches->descriptors[slot],
+                                    mask);
+    if (error)
+        watches->refused = error;
+}
+
+static void tell_all(struct mqtt_watches *watches, bool stop)
+{
+    for (unsigned slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
+        if (watches->masks[slot])
+            tell(watches, slot, stop ? 0 : watches->masks[slot]);
+}
+
+void mqtt_watches_retry(struct mqtt_watches *watches)
+{
+    watches->refused = 0;
+    tell_all(watches, false);
+}
+
+void mqtt_watches_again(struct mqtt_watches *watches, unsigned slot)
+{
+    if (watches->masks[slot])
+        tell(watches, slot, watches->masks[slot]);
 }
 
 void mqtt_watches_set(struct mqtt_watches *watches, unsigned slot,
@@ -15,6 +37,9 @@ void mqtt_watches_set(struct mqtt_watches *watches, unsigned slot,
     if (watches->masks[slot] == mask &&
         (mask == 0 || watches->descriptors[slot] == descriptor))
         return;
+    if (mask && watches->masks[slot] &&
+        watches->descriptors[slot] != descriptor)
+        tell(watches, slot, 0);
     watches->descriptors[slot] = descriptor;
     watches->masks[slot] = mask;
     tell(watches, slot, mask);
@@ -23,13 +48,7 @@ void mqtt_watches_set(struct mqtt_watches *watches, unsigned slot,
 void mqtt_watches_attach(struct mqtt_watches *watches,
                          struct mqtt_reactor *reactor)
 {
-    unsigned slot;
-
-    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
-        if (watches->masks[slot])
-            tell(watches, slot, 0);
+    tell_all(watches, true);
     watches->reactor = reactor;
-    for (slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
-        if (watches->masks[slot])
-            tell(watches, slot, watches->masks[slot]);
+    mqtt_watches_retry(watches);
 }

@@ -1,38 +1,26 @@
+#include "../adapter.h"
+
 #include <mqttloop/sd-event.h>
 #include <sys/epoll.h>
-#include <time.h>
+
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT, "");
+_Static_assert(EPOLLERR == POLLERR && EPOLLHUP == POLLHUP, "");
 
 static struct mqtt_sd_event *of(struct mqtt_reactor *reactor)
 {
     return (struct mqtt_sd_event *)reactor;
 }
 
-static uint32_t events_of(unsigned mask)
-{
-    return (mask & MQTT_READ ? (uint32_t)EPOLLIN : 0) |
-           (mask & MQTT_WRITE ? (uint32_t)EPOLLOUT : 0);
-}
-
-static unsigned mask_of(uint32_t events)
-{
-    if (events & (EPOLLERR | EPOLLHUP))
-        return MQTT_READ | MQTT_WRITE;
-    return (events & EPOLLIN ? MQTT_READ : 0u) |
-           (events & EPOLLOUT ? MQTT_WRITE : 0u);
-}
-
-/* A callback may have ended the adapter: nothing of it is touched after. */
 static int io_ready(sd_event_source *source, int descriptor, uint32_t events,
                     void *context)
 {
     struct mqtt_sd_event *adapter = context;
-    unsigned slot = 0;
+    ptrdiff_t slot = 0;
 
     (void)descriptor;
     while (adapter->io_[slot] != source)
         slot++;
-    mqtt_drive_ready(adapter->drive_, slot, mask_of(events));
-    mqtt_drive_turn(adapter->drive_);
+    mqtt_adapter_ready(adapter->drive_, slot, mqtt_adapter_readiness(events));
     return 0;
 }
 
@@ -43,37 +31,21 @@ static int alarm_rings(sd_event_source *source, uint64_t at_us, void *context)
     return 0;
 }
 
-/* A source that is off is not with epoll: the next descriptor may have the
- * number of the last. */
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     sd_event_source **io = &of(self)->io_[slot];
+    uint32_t events = mqtt_adapter_events(mask);
+    int result = 0;
 
-    if (!*io && mask) {
-        sd_event_add_io(of(self)->event_, io, descriptor, events_of(mask),
-                        io_ready, self);
-        return;
-    }
-    if (!*io)
-        return;
-    if (!mask || sd_event_source_get_io_fd(*io) != descriptor)
-        sd_event_source_set_enabled(*io, SD_EVENT_OFF);
     if (!mask)
-        return;
-    sd_event_source_set_io_fd(*io, descriptor);
-    sd_event_source_set_io_events(*io, events_of(mask));
-    sd_event_source_set_enabled(*io, SD_EVENT_ON);
-}
-
-/* Not sd_event_now(), which is that of the last iteration. */
-static mqtt_time now(struct mqtt_reactor *self)
-{
-    struct timespec at;
-
-    (void)self;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (mqtt_time)at.tv_sec * 1000 + (mqtt_time)at.tv_nsec / 1000000;
+        *io = sd_event_source_disable_unref(*io);
+    else if (*io)
+        result = sd_event_source_set_io_events(*io, events);
+    else
+        result = sd_event_add_io(of(self)->event_, io, descriptor, events,
+                                 io_ready, self);
+    return result < 0 ? -result : 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)
@@ -87,13 +59,11 @@ static void wake_at(struct mqtt_reactor *self, mqtt_time at)
 static void leave(struct mqtt_reactor *self)
 {
     of(self)->drive_ = NULL;
-    for (unsigned slot = 0; slot < MQTT_REACTOR_SLOTS; slot++)
-        sd_event_source_disable_unref(of(self)->io_[slot]);
     sd_event_source_disable_unref(of(self)->alarm_);
 }
 
 static const struct mqtt_reactor_ops ops = {
-    .watch = watch, .wake_at = wake_at, .now = now, .leave = leave};
+    .watch = watch, .wake_at = wake_at, .now = mqtt_clock_now, .leave = leave};
 
 enum mqtt_error mqtt_sd_event_attach(struct mqtt_sd_event *adapter,
                                      sd_event *event,
@@ -113,6 +83,5 @@ enum mqtt_error mqtt_sd_event_attach(struct mqtt_sd_event *adapter,
 
 void mqtt_sd_event_detach(struct mqtt_sd_event *adapter)
 {
-    if (adapter->drive_)
-        mqtt_drive_detach(adapter->drive_);
+    mqtt_adapter_detach(adapter->drive_);
 }

@@ -250,9 +250,10 @@ static void uart_close(struct mqtt_transport *self)
 }
 
 /* There is no descriptor; each turn tries all. */
-static void uart_want(struct mqtt_transport *self, unsigned mask)
+static bool uart_want(struct mqtt_transport *self, unsigned mask)
 {
     (void)self, (void)mask;
+    return true;
 }
 
 static void uart_ready(struct mqtt_transport *self, unsigned slot,

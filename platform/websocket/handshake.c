@@ -298,8 +298,9 @@ void mqtt_websocket_shake(struct mqtt_websocket *self)
         self->state = MQTT_WEBSOCKET_FAILED;
     else
         read_answer(self);
-    if (self->state == MQTT_WEBSOCKET_AWAIT_ANSWER)
-        mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
-                                                    ? MQTT_READ | MQTT_WRITE
-                                                    : MQTT_READ);
+    if (self->state == MQTT_WEBSOCKET_AWAIT_ANSWER &&
+        !mqtt_layer_want(&self->layer.transport, left == MQTT_IO_WAIT
+                                                     ? MQTT_READ | MQTT_WRITE
+                                                     : MQTT_READ))
+        self->state = MQTT_WEBSOCKET_FAILED;
 }

@@ -190,7 +190,7 @@ static void finish(struct mqtt_transport *transport)
 
 /* Once in each turn of the driver, at its end. After Close send() takes no
  * more, and to wait for the room that there is would be to spin. */
-static void want(struct mqtt_transport *transport, unsigned mask)
+static bool want(struct mqtt_transport *transport, unsigned mask)
 {
     struct mqtt_websocket *self = of(transport);
 
@@ -199,7 +199,7 @@ static void want(struct mqtt_transport *transport, unsigned mask)
         mask &= ~(unsigned)MQTT_WRITE;
     if (mqtt_websocket_is_pending(self))
         mask |= MQTT_WRITE;
-    mqtt_layer_want(transport, mask);
+    return mqtt_layer_want(transport, mask);
 }
 
 /* ---- making and ending --------------------------------------------------- */

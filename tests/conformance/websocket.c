@@ -12,10 +12,11 @@
 
 /* ---- a reactor that is always at the same moment -------------------------- */
 
-static void watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask)
+static int watch(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask)
 {
     (void)self, (void)slot, (void)descriptor, (void)mask;
+    return 0;
 }
 
 static void wake_at(struct mqtt_reactor *self, mqtt_time at)

@@ -85,9 +85,10 @@ static void wire_nothing(struct mqtt_transport *self)
     (void)self;
 }
 
-static void wire_want(struct mqtt_transport *self, unsigned mask)
+static bool wire_want(struct mqtt_transport *self, unsigned mask)
 {
     (void)self, (void)mask;
+    return true;
 }
 
 static mqtt_time wire_deadline(struct mqtt_transport *self)

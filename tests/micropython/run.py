@@ -20,7 +20,7 @@ from report import Failure, Report, Skip
 
 CASES = Path(__file__).resolve().parent / 'cases'
 SOURCE = CASES.parents[2]
-FILES = ('ports', 'zerynth', 'memory', 'asynchronous', 'secure')
+FILES = ('ports', 'zerynth', 'memory', 'asynchronous', 'secure', 'misuse')
 SETTINGS = '''
 allow_anonymous true
 password_file {folder}/passwords

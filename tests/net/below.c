@@ -81,9 +81,10 @@ static void end_connection(struct mqtt_transport *self)
     of(self)->closes++;
 }
 
-static void want(struct mqtt_transport *self, unsigned mask)
+static bool want(struct mqtt_transport *self, unsigned mask)
 {
     of(self)->wanted = mask;
+    return !of(self)->refuses;
 }
 
 static void ready(struct mqtt_transport *self, unsigned slot, unsigned mask)

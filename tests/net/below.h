@@ -17,6 +17,7 @@ struct below {
     size_t chunk;      /* bytes moved by a call, at most; 0: all */
     size_t room;       /* bytes that send takes yet */
     bool ended, fails; /* behind `in` */
+    bool refuses;      /* to be waited for */
     uint8_t sent[65536];
     size_t sent_size;
     unsigned wanted; /* mask */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -184,6 +186,16 @@ static const struct row socks5_good[] = {
      talks,
      {{HELLO, NO_LOGIN},
       {TEXT("\x05\x01\x00\x04\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00"
+            "\x00\x00\x00\x07\x00\x01"),
+       DONE}},
+     MQTT_OK,
+     ""},
+    {"IPv6 with a zone",
+     SOCKS5,
+     "mqtt://[fe80::7%25lo]:1",
+     talks,
+     {{HELLO, NO_LOGIN},
+      {TEXT("\x05\x01\x00\x04\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
             "\x00\x00\x00\x07\x00\x01"),
        DONE}},
      MQTT_OK,
@@ -407,6 +419,15 @@ static const struct row http_good[] = {
        TEXT("HTTP/1.1 200 OK\r\n\r\n")}},
      MQTT_OK,
      ""},
+    {"IPv6 with a zone",
+     HTTP,
+     "fe80::7%lo",
+     talks,
+     {{TEXT("CONNECT [fe80::7]:1883 HTTP/1.1\r\n"
+            "Host: [fe80::7]:1883\r\n\r\n"),
+       TEXT("HTTP/1.1 200 OK\r\n\r\n")}},
+     MQTT_OK,
+     ""},
     {"a login",
      HTTP_LOGIN,
      "192.0.2.7",
@@ -573,6 +594,41 @@ static void test_http_connect_failures_have_their_reason(void **state)
     each(http_bad, fails);
 }
 
+/* ::1 is always there, and the kernel takes it with any zone. */
+static int listen_on_v6(uint16_t *port)
+{
+    struct sockaddr_in6 name = {.sin6_family = AF_INET6,
+                                .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t size = sizeof name;
+    int listener =
+        socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+    *port = ntohs(name.sin6_port);
+    return listener;
+}
+
+static void test_the_proxys_own_address_may_have_a_zone(void **state)
+{
+    static struct http_server server;
+    struct caller caller;
+
+    (void)state;
+    http_server_begin(&server, socks5_good[0].script, &socks5_good[0]);
+    close(server.listener);
+    server.listener = listen_on_v6(&server.port);
+    caller_begin(&caller, socks5_good[0].address, NULL);
+    caller.host.proxy = (struct mqtt_proxy){MQTT_PROXY_SOCKS5, "::1%lo",
+                                            server.port, NULL, NULL};
+    caller_calls(&caller);
+    caller_until(&caller, &server,
+                 server.got_size > heard_before(&socks5_good[0], LINES));
+    caller_end(&caller);
+    http_server_end(&server);
+}
+
 /* In one piece with the proxy's answer. */
 static void test_what_comes_behind_the_answer_is_the_servers(void **state)
 {
@@ -679,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_http_connect_is_spoken_byte_for_byte),
         cmocka_unit_test(test_http_connect_failures_have_their_reason),
         cmocka_unit_test(test_what_comes_behind_the_answer_is_the_servers),
+        cmocka_unit_test(test_the_proxys_own_address_may_have_a_zone),
         cmocka_unit_test(test_what_a_proxy_cannot_be_asked),
     };
 

@@ -4,7 +4,9 @@
  * of a test that may block though they use a library that the shim watches.
  *
  * A program with a turn above it runs up to three times: it fails if each run
- * has such a turn. Under sanitizers and valgrind the longest is only printed.
+ * has such a turn in one and the same test: what stops a guest machine counts as
+ * its processor time, and hits a program of many turns somewhere each time. Under
+ * sanitizers and valgrind the longest is only printed.
  */
 #ifndef TURNS_H
 #define TURNS_H

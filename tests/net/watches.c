@@ -36,9 +36,10 @@ static int end(void **state)
 struct checked {
     struct mqtt_poll poll; /* whose functions it has, but for watch() */
     struct mqtt_reactor_ops ops;
-    void (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
-                  unsigned mask);
+    int (*watch)(struct mqtt_reactor *self, unsigned slot, int descriptor,
+                 unsigned mask);
     unsigned watched, most; /* slots */
+    unsigned refuse_in;     /* calls; 0: never */
 };
 
 static unsigned count_watched(const struct checked *c)
@@ -50,21 +51,28 @@ static unsigned count_watched(const struct checked *c)
     return count;
 }
 
-static void checked_watch(struct mqtt_reactor *self, unsigned slot,
-                          int descriptor, unsigned mask)
+static int checked_watch(struct mqtt_reactor *self, unsigned slot,
+                         int descriptor, unsigned mask)
 {
     struct checked *c = (struct checked *)self;
 
     assert_true(slot < MQTT_REACTOR_SLOTS);
     assert_true(mask <= (MQTT_READ | MQTT_WRITE));
     assert_int_not_equal(fcntl(descriptor, F_GETFD), -1);
+    if (mask && c->poll.masks_[slot]) /* another is stopped before */
+        assert_int_equal(c->poll.descriptors_[slot], descriptor);
+    if (mask && c->refuse_in && --c->refuse_in == 0) {
+        c->watch(self, slot, descriptor, 0);
+        return ENOSPC;
+    }
     for (unsigned i = 0; mask && i < MQTT_REACTOR_SLOTS; i++)
         assert_false(i != slot && c->poll.masks_[i] &&
                      c->poll.descriptors_[i] == descriptor);
-    c->watch(self, slot, descriptor, mask);
+    assert_int_equal(c->watch(self, slot, descriptor, mask), 0);
     c->watched = count_watched(c);
     if (c->watched > c->most)
         c->most = c->watched;
+    return 0;
 }
 
 static void checked_begin(struct checked *c, struct station *s)
@@ -109,6 +117,48 @@ static void test_each_descriptor_is_in_one_slot(void **state)
     s->client = NULL;
     assert_int_equal(count_watched(&checked), 0);
     station_free(s);
+}
+
+/* Addresses of both families, one of which answers; a name that is looked up;
+ * and what mqtt_wake() needs. */
+static struct station *visitor(const struct way *way,
+                               const struct mqtt_server *servers)
+{
+    struct station *s = station_draft(way, 0);
+
+    s->config.servers = servers;
+    s->config.server_count = 2;
+    s->config.retry_base_ms = s->config.retry_cap_ms = 5;
+    s->wakeable = true;
+    station_open(s);
+    return s;
+}
+
+static void test_whatever_is_refused_is_tried_again(void **state)
+{
+    struct mqtt_server servers[] = {{"no-such-host.invalid", 1883},
+                                    {"localhost", broker.port}};
+    unsigned refused = 0;
+
+    for (unsigned call = 1;; call++) {
+        struct station *s = visitor(*state, servers);
+        struct checked checked;
+        bool reached;
+
+        checked_begin(&checked, s);
+        mqtt_drive_attach(mqtt_drive_of(s->client), NULL);
+        checked.refuse_in = call;
+        mqtt_drive_attach(mqtt_drive_of(s->client), &checked.poll.reactor);
+        station_connect(s);
+        assert_int_equal(mqtt_wake(s->client), MQTT_OK);
+        wait_for(s, s->woken == 1 && checked.watched == 2);
+        reached = checked.refuse_in == 0;
+        refused += reached;
+        station_free(s);
+        if (!reached)
+            break;
+    }
+    assert_in_range(refused, 4, 20);
 }
 
 /* ---- libuv: numbers that were ours ---------------------------------------------- */
@@ -190,6 +240,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_descriptor_is_in_one_slot),
+        cmocka_unit_test(test_whatever_is_refused_is_tried_again),
 #ifdef WITH_LIBUV
         cmocka_unit_test(test_the_loop_keeps_what_is_not_ours),
 #endif

@@ -992,6 +992,26 @@ static void test_a_good_end_by_the_server_is_answered(void **state)
     ends_with((const uint8_t[]){0x88, 0x00}, 2, 1000);
 }
 
+static void test_what_cannot_be_waited_for_has_failed(void **state)
+{
+    static struct rig rig;
+    const char *detail = NULL;
+
+    (void)state;
+    rig_begin(&rig, &mqtt_websocket, "ws://h/mqtt");
+    rig.below.refuses = true;
+    assert_int_equal(advances(&rig), MQTT_TRANSPORT_FAILED);
+    assert_int_equal(rig.top->ops->error(rig.top, &detail), MQTT_ERR_NETWORK);
+    assert_string_equal(detail, "below");
+    rig_end(&rig);
+    rig_open(&rig);
+    assert_true(rig.top->ops->want(rig.top, MQTT_READ));
+    rig.below.refuses = true;
+    assert_false(rig.top->ops->want(rig.top, MQTT_READ));
+    assert_int_equal(rig.top->ops->error(rig.top, &detail), MQTT_ERR_NETWORK);
+    rig_end(&rig);
+}
+
 /* A client that may not read on just now, and has something to write: nothing
  * of it may leave any more, so readiness to write must not be waited for. */
 static void test_after_an_end_nobody_waits_to_write(void **state)
@@ -1108,6 +1128,7 @@ int main(void)
         cmocka_unit_test(test_the_end_is_told_and_the_answer_awaited),
         cmocka_unit_test(test_a_good_end_by_the_server_is_answered),
         cmocka_unit_test(test_after_an_end_nobody_waits_to_write),
+        cmocka_unit_test(test_what_cannot_be_waited_for_has_failed),
         cmocka_unit_test(test_a_bad_end_by_the_server_is_told),
         cmocka_unit_test(test_an_end_without_close_is_an_end),
         cmocka_unit_test(test_a_layer_is_used_again),

@@ -342,6 +342,50 @@ def test_connecting_to_nobody():
         sync.Client('mqtt://127.0.0.1:1').connect()
 
 
+def nobody_answers(client):
+    """Each call that waits for the server."""
+    yield lambda: client.publish('a', 'b', 1)
+    yield lambda: client.publish('a', 'b', 2, content_type='c')
+    yield lambda: client.subscribe('a')
+    yield lambda: client.unsubscribe('a')
+    yield lambda: client.request('a')
+
+
+def test_what_waits_for_a_server_needs_a_connection(broker):
+    async def refused(client):
+        for call in nobody_answers(client):
+            with pytest.raises(StateError, match='there is no connection'):
+                await call()
+        with pytest.raises(StateError, match='there is no connection'):
+            async with client.subscription('a'):
+                pass
+
+    async def main():
+        client = Client(broker.url)
+        await refused(client)
+        assert client.publish_nowait('a', 'kept', 1)
+        async with client:
+            await client.subscribe('a', 1)
+        await refused(client)
+    run(main())
+
+
+def test_what_waits_for_a_server_needs_a_connection_too(broker):
+    def refused(client):
+        for call in nobody_answers(client):
+            with pytest.raises(StateError, match='there is no connection'):
+                call()
+        with pytest.raises(StateError, match='there is no connection'):
+            with client.subscription('a'):
+                pass
+
+    client = sync.Client(broker.url)
+    refused(client)
+    with client:
+        client.subscribe('a', 1)
+    refused(client)
+
+
 def test_leaving_by_an_exception(broker):
     async def main():
         with pytest.raises(KeyError):

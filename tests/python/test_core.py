@@ -1,5 +1,6 @@
 """The extension module alone: bytes in, bytes out, events."""
 
+import copy
 import gc
 import pickle
 import sys
@@ -7,8 +8,8 @@ import weakref
 
 import pytest
 from mqttloop import _core
-from mqttloop import (DeliveryError, Error, NoRoomError, OfflineError,
-                      StateError, topic_matches)
+from mqttloop import (DeliveryError, Error, Message, NoRoomError,
+                      OfflineError, StateError, topic_matches)
 
 CONNACK = b'\x20\x02\x00\x00'
 CONNACK_5 = b'\x20\x03\x00\x00\x00'
@@ -44,6 +45,34 @@ def test_connect_is_encoded():
     client.opened()
     assert drain(client) == (b'\x10\x0d' b'\x00\x04MQTT' b'\x04' b'\x02'
                              b'\x00\x3c' b'\x00\x01x')
+
+
+def test_what_was_offered_is_sent_whatever_comes_meanwhile():
+    client = connected()
+    client.publish('a', 'b', 1)
+    data = client.output()
+    client.feed(b'\x32\x06\x00\x01x\x00\x05y')
+    assert client.pull().topic == 'x'
+    assert client.pull() is None
+    client.sent(len(data))
+    assert client.output() == b'\x40\x02\x00\x05'
+    client.sent(2)
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(2)
+    assert client.output(1) == b'\x00'
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(2)
+    client.sent(1)
+    assert drain(client) == b'\x05'
+
+
+def test_a_connection_that_ended_takes_nothing():
+    client = connected()
+    client.publish('a', 'b')
+    data = client.output()
+    client.closed()
+    with pytest.raises(ValueError, match='size must be 0 to'):
+        client.sent(len(data))
 
 
 def test_connect_says_all_it_is_told():
@@ -159,6 +188,44 @@ def test_take_is_output_and_sent_in_one():
     assert client.statistics['bytes_sent'] == 14 + 2 * 206
 
 
+def test_what_output_offered_is_what_sent_counts():
+    """Whatever comes, and is asked, meanwhile."""
+    client = connected()
+    client.publish('a', 'b', 1)
+    data = client.output()
+    client.feed(b'\x32\x06\x00\x01x\x00\x05y')
+    assert client.pull().payload == b'y'
+    assert client.pull() is None  # now PUBACK is due, and would go first
+    assert not client.idle(0)
+    client.sent(len(data))
+    assert client.output() == b'\x40\x02\x00\x05'
+    client.sent(2)
+    with pytest.raises(ValueError, match='size'):
+        client.sent(2)
+    assert client.output(1) == b'\x00'
+    with pytest.raises(ValueError, match='size'):
+        client.sent(2)
+    assert client.take() == b'\x00\x05'
+    assert client.idle(0)
+    client.publish('a', 'b')
+    client.output()
+    client.closed()
+    with pytest.raises(ValueError, match='size'):
+        client.sent(1)
+
+
+def test_the_buffer_may_be_released():
+    client = connected()
+    with client.buffer as buffer:
+        buffer[:2] = b'\xd0\0'
+    client.received(2)
+    assert client.pull() is None
+    with client.buffer as buffer, pytest.raises(BufferError):
+        buffer.obj.clear()
+    with pytest.raises(BufferError):
+        client.buffer.obj.clear()
+
+
 @pytest.mark.parametrize('why', [1, -121, 1 << 63, -1 << 63, -1 << 70])
 def test_causes_that_are_none_are_refused(why):
     with pytest.raises(ValueError, match='why'):
@@ -256,7 +323,10 @@ def test_properties_both_ways():
     ({'correlation_data': [1]}, TypeError, 'correlation_data'),
     ({'user_property': [('a',)]}, ValueError, 'user_property'),
     ({'user_property': [('a', 1)]}, TypeError, 'user_property'),
-    ({'user_property': 5}, TypeError, ''),
+    ({'user_property': 5}, TypeError, 'user_property'),
+    ({'user_property': [5]}, TypeError, 'user_property'),
+    ({'user_property': ['ab']}, TypeError, 'user_property'),
+    ({'user_property': 'ab'}, TypeError, 'user_property'),
     ({'topic_alias': 1}, ValueError, 'properties'),
     ({'session_expiry_interval': 1}, ValueError, 'properties'),
     ([('content_type', 'x')], TypeError, 'properties'),
@@ -343,11 +413,29 @@ def test_errors_have_codes():
 
 def test_errors_can_be_pickled():
     error = DeliveryError('why', -5, 0x97, {'reason_string': 'full'}, 3)
-    copy = pickle.loads(pickle.dumps(error))
-    assert vars(copy) == vars(error)
-    assert str(copy) == 'why'
-    assert isinstance(copy, OSError)
-    assert isinstance(copy, Error)
+    same = pickle.loads(pickle.dumps(error))
+    assert vars(same) == vars(error)
+    assert str(same) == 'why'
+    assert isinstance(same, OSError)
+    assert isinstance(same, Error)
+
+
+def test_messages_and_events_can_be_copied_and_pickled():
+    client = connected(CONNACK_5, protocol=5)
+    client.subscribe('a', 1, object())
+    drain(client)
+    client.feed(b'\x90\x04\x00\x01\x00\x01'
+                b'\x30\x05' b'\x00\x01a' b'\x00' b'm'
+                b'\x30\x0a' b'\x00\x01a' b'\x05\x03\0\2tt' b'm')
+    for each in client:
+        for same in (pickle.loads(pickle.dumps(each)), copy.copy(each),
+                     copy.deepcopy(each)):
+            assert type(same) is type(each)
+            assert same[:7] == each[:7]
+            if type(each) is Message:
+                assert each.targets and not same.targets
+            else:
+                assert same == each
 
 
 def test_topics_match():
@@ -414,6 +502,17 @@ def test_a_client_in_use_refuses_calls_from_inside():
                 assert message.payload == b'm'
     finally:
         gc.set_threshold(*before)
+
+
+def test_the_clock_may_run_for_years():
+    client = _core.Client()
+    for wrong in -1, 1 << 63, 1 << 70:
+        with pytest.raises(ValueError, match='now'):
+            client.tick(wrong)
+    client.tick(1 << 40)  # a long of 32 bits ends after 25 days
+    client.connect()
+    assert client.deadline() > 1 << 40
+    assert not client.idle((1 << 63) - 1)
 
 
 def test_the_clock_does_not_go_back():

@@ -276,6 +276,20 @@ def test_publisher_and_subscriber(broker):
         end(subscriber)
 
 
+def test_the_page_shows_what_works(broker, tmp_path):
+    page = (SOURCE / 'docs/python.md').read_text()
+    shown = page.split('```python\n')[1].split('```')[0]
+    assert 'mqtt://localhost' in shown
+    (tmp_path / 'shown.py').write_text(
+        shown.replace('mqtt://localhost', broker.url))
+    process = start([sys.executable, '-u', tmp_path / 'shown.py'],
+                    stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "hello/world b'hello'\n"
+    finally:
+        end(process)
+
+
 def test_request_and_response(broker):
     asking = example('request.py', broker.url)
     assert asking.communicate(timeout=20)[0] == 'the answer: 42\n'

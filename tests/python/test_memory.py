@@ -1,5 +1,7 @@
 """No memory while an event becomes an object: nothing of it is lost."""
 
+import sys
+
 import nomemory
 import pytest
 from mqttloop import _core
@@ -162,3 +164,42 @@ def test_what_is_not_given_is_not_acknowledged():
     assert client.take() is None
     client.pull()
     assert client.take() == b'\x40\2\0\7'
+
+
+def many_published():
+    """The numbers of identifiers and keys are no longer cached by Python."""
+    client = connected()
+    for _ in range(300):
+        client.publish('a', b'b', 1)
+        client.subscribe('a')
+        client.take()
+    return client
+
+
+TARGET = object()
+
+
+@pytest.mark.parametrize('request_, count', [
+    (lambda client: client.publish('a', b'b', 1),
+     lambda client: len(client.outstanding())),
+    (lambda client: client.subscribe('a', 0, TARGET),
+     lambda client: sys.getrefcount(TARGET)),
+    (lambda client: client.feed(b'\xd0\0' * 200),
+     lambda client: 0 if client.receptive else 1),
+], ids=['publish', 'subscribe', 'feed'])
+def test_what_is_refused_for_want_of_memory_is_not_done(request_, count):
+    client = many_published()
+    before, number = count(client), 0
+    while True:
+        try:
+            _, failed = nomemory.call(number, lambda: request_(client))
+        except MemoryError:
+            assert count(client) == before
+        else:
+            assert count(client) > before
+            if not failed:
+                break
+            list(client)
+            before = count(client)
+        number += 1
+    assert number

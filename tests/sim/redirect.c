@@ -92,9 +92,10 @@ void redirect_disconnected(struct player *p, const struct mqtt_event *event)
         event->error == MQTT_ERR_SESSION_PRESENT)
         return;
     if (!p->drew && event->retry_at != MQTT_NEVER)
-        return; /* the fallback */
-    p->server_unsure = p->leaving;
-    if (!p->server_unsure)
+        return;     /* the fallback */
+    if (p->leaving) /* and that stays so until one is offered */
+        p->server_unsure = true;
+    else
         p->server_next =
             (p->server_next + 1) % (uint32_t)p->config.server_count;
 }

@@ -107,12 +107,14 @@ static bool waits_itself(const struct player *p)
 void silence_check(struct player *p)
 {
     enum mqtt_client_state state = mqtt_client_state(&p->client);
+    bool waits = waits_itself(p), waited = p->half.waited;
     uint64_t most;
 
+    p->half.waited = waits;
     if (!p->half.got || p->wire.state != WIRE_OPEN ||
         (state != MQTT_CLIENT_AWAIT_CONNACK && state != MQTT_CLIENT_CONNECTED))
         return;
-    if (waits_itself(p))
+    if (waits || waited) /* until now: nobody came by between */
         p->half.since = p->world->now;
     most = or_default(p->config.packet_timeout_ms, 30000) +
            8 * (uint64_t)p->half.got;

@@ -167,6 +167,7 @@ struct half {
     uint32_t got, size; /* bytes of it; size 0: not known */
     uint64_t began;     /* when its first byte was read */
     uint64_t since;     /* or when the client could not go on last */
+    bool waited;        /* it could not, when that was looked at last */
 };
 
 /* With what the server ended a connection. */

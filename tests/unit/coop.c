@@ -436,15 +436,16 @@ static void wire_close(struct mqtt_transport *self)
 }
 
 /* The last thing that a turn asks. */
-static void wire_want(struct mqtt_transport *self, unsigned mask)
+static bool wire_want(struct mqtt_transport *self, unsigned mask)
 {
     struct wire_transport *t = wire_of(self);
 
     (void)mask;
-    if (!t->comes_late)
-        return;
-    server_sends(t->s, 0xD0, 0x00);
-    wire_arrives(t);
+    if (t->comes_late) {
+        server_sends(t->s, 0xD0, 0x00);
+        wire_arrives(t);
+    }
+    return true;
 }
 
 static mqtt_time wire_deadline(struct mqtt_transport *self)

@@ -22,13 +22,14 @@ struct reactor {
     enum mqtt_error error;    /* of a wait */
     void (*waiting)(void *w); /* happens while it waits */
     void *context;
+    int refusal; /* of watch(): 0: none */
 };
 
-static void reactor_watch(struct mqtt_reactor *self, unsigned slot,
-                          int descriptor, unsigned mask)
+static int reactor_watch(struct mqtt_reactor *self, unsigned slot,
+                         int descriptor, unsigned mask)
 {
-    (void)self, (void)slot, (void)descriptor, (void)mask;
-    fail(); /* this transport has no descriptors */
+    (void)slot, (void)descriptor, (void)mask;
+    return ((struct reactor *)self)->refusal;
 }
 
 static void reactor_wake_at(struct mqtt_reactor *self, mqtt_time at)
@@ -208,12 +209,14 @@ static void transport_close(struct mqtt_transport *self)
     t->closes++;
 }
 
-static void transport_want(struct mqtt_transport *self, unsigned mask)
+/* Any descriptor is good enough for the reactor of this test. */
+static bool transport_want(struct mqtt_transport *self, unsigned mask)
 {
     struct transport *t = (struct transport *)self;
 
     assert_true(t->open);
     t->wanted = mask;
+    return t->reactor->ops->watch(t->reactor, 0, 3, mask) == 0;
 }
 
 static void transport_ready(struct mqtt_transport *self, unsigned slot,
@@ -911,6 +914,49 @@ static void test_a_network_that_takes_all_leaves_turns_to_others(void **state)
     streams_in_pieces(*state, 700);
 }
 
+/* ---- a reactor that refuses -------------------------------------------------- */
+
+static void test_what_cannot_be_watched_ends_and_is_tried_again(void **state)
+{
+    struct world w;
+
+    begin(&w, *state);
+    transport_fails(&w, MQTT_ERR_NETWORK);
+    w.s->random_bits = UINT32_MAX;
+    w.reactor.refusal = 28; /* ENOSPC */
+    assert_int_equal(mqtt_connect(&w.s->client), MQTT_OK);
+    rings(&w);
+    expect_disconnected(&w, MQTT_ERR_NETWORK);
+    expect_words(&w);
+    assert_int_equal(w.transport.lends, w.transport.give_backs);
+    assert_int_equal(w.reactor.alarm, w.last.retry_at);
+    w.transport.sent_size = 0;
+    w.reactor.refusal = 0;
+    w.reactor.now = w.last.retry_at;
+    rings(&w);
+    assert_int_equal(w.transport.opens, 2);
+    assert_int_equal(w.transport.sent[0], 0x10);
+    assert_int_equal(w.events[MQTT_EVENT_DISCONNECTED], 1);
+}
+
+/* Also by mqtt_loop(), which must not wait for what is not watched. */
+static void test_another_reactor_may_refuse_what_is_connected(void **state)
+{
+    struct world w;
+
+    begin_connected(&w, *state);
+    transport_fails(&w, MQTT_ERR_NETWORK);
+    w.s->random_bits = UINT32_MAX;
+    w.other.refusal = 12; /* ENOMEM */
+    mqtt_drive_attach(&w.drive, &w.other.base);
+    assert_int_equal(mqtt_loop(&w.s->client, -1), 1);
+    expect_disconnected(&w, MQTT_ERR_NETWORK);
+    assert_int_equal(w.other.waits, 1);
+    assert_true(w.other.until == MQTT_NEVER && w.other.now == 7000);
+    assert_int_equal(mqtt_drive_turn(&w.drive), 0);
+    assert_int_equal(w.other.alarm, w.last.retry_at);
+}
+
 /* ---- time ---------------------------------------------------------------- */
 
 /* The keep alive is over, and PINGREQ has left. */
@@ -1359,6 +1405,8 @@ int main(void)
         script_test(test_a_source_that_fails_closes_without_waiting),
         script_test(test_whenever_a_source_fails_is_the_connection_closed),
         script_test(test_a_network_that_takes_all_leaves_turns_to_others),
+        script_test(test_what_cannot_be_watched_ends_and_is_tried_again),
+        script_test(test_another_reactor_may_refuse_what_is_connected),
         script_test(test_silence_is_a_dead_link),
         script_test(test_an_answer_that_lies_there_counts_after_its_time),
         script_test(test_a_drive_of_no_reactor_has_the_clients_time),

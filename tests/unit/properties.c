@@ -647,7 +647,7 @@ static void test_what_is_not_there_is_not_found(void **state)
 /* What it was before stays, so that a caller still has it. */
 static void test_the_end_leaves_the_last_one(void **state)
 {
-    static const uint8_t bytes[] = {0x0B, 0x05, 0x0B};
+    static const uint8_t bytes[] = {0x0B, 0x05};
     struct mqtt_span properties = exactly(bytes, sizeof(bytes));
     struct mqtt_property property = {0};
 
@@ -655,6 +655,18 @@ static void test_the_end_leaves_the_last_one(void **state)
     assert_true(mqtt_property_next(properties, &property));
     assert_false(mqtt_property_next(properties, &property));
     assert_int_equal(property.number, 5);
+}
+
+static void test_bytes_that_are_cut_off_end_it_for_good(void **state)
+{
+    static const uint8_t bytes[] = {0x0B, 0x05, 0x03, 0x00, 0x02, 'a'};
+    struct mqtt_span properties = exactly(bytes, sizeof(bytes));
+    struct mqtt_property property = {0};
+
+    (void)state;
+    assert_true(mqtt_property_next(properties, &property));
+    for (int i = 0; i < 3; i++)
+        assert_false(mqtt_property_next(properties, &property));
 }
 
 static bool within(struct mqtt_span part, struct mqtt_span whole)
@@ -1082,6 +1094,7 @@ int main(void)
         cmocka_unit_test(test_one_identifier_is_found_as_often_as_it_is_there),
         cmocka_unit_test(test_what_is_not_there_is_not_found),
         cmocka_unit_test(test_the_end_leaves_the_last_one),
+        cmocka_unit_test(test_bytes_that_are_cut_off_end_it_for_good),
         cmocka_unit_test(test_garbage_is_never_read_beyond_its_end),
         cmocka_unit_test(test_several_are_never_read_beyond_a_cut),
         cmocka_unit_test(test_all_short_bytes_are_never_read_beyond_their_end),

@@ -312,7 +312,8 @@ test_a_session_kept_by_the_server_is_asked_for_as_before(void **state)
 
 /* ---- DISCONNECT says better ---------------------------------------------- */
 
-static enum mqtt_error disconnect_for(struct script *s, uint32_t expiry_s)
+static enum mqtt_error disconnect_within(struct script *s, uint32_t timeout_ms,
+                                         uint32_t expiry_s)
 {
     static uint8_t bytes[5];
     struct mqtt_disconnect_options options = {0};
@@ -322,7 +323,12 @@ static enum mqtt_error disconnect_for(struct script *s, uint32_t expiry_s)
     mqtt_property_add_number(&builder, MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL,
                              expiry_s);
     options.properties = mqtt_properties_end(&builder, NULL);
-    return mqtt_disconnect_with(&s->client, 0, &options);
+    return mqtt_disconnect_with(&s->client, timeout_ms, &options);
+}
+
+static enum mqtt_error disconnect_for(struct script *s, uint32_t expiry_s)
+{
+    return disconnect_within(s, 0, expiry_s);
 }
 
 static void test_disconnect_may_end_the_session(void **state)
@@ -393,6 +399,42 @@ static void test_disconnect_does_not_keep_what_connect_did_not(void **state)
     expect_nothing_sent(s);
     assert_int_equal(disconnect_for(s, 0), MQTT_OK);
     expect_packet(s, 0xE0, 0);
+}
+
+static enum mqtt_error ends_at_once(void *context,
+                                    struct mqtt_connect_options *options,
+                                    struct mqtt_server *server)
+{
+    (void)server;
+    if (*(bool *)context)
+        options->session_expiry_s = MQTT_SESSION_EXPIRY_AT_ONCE;
+    return MQTT_OK;
+}
+
+/* What was allowed when it was asked for need not be when it leaves: there may
+ * be another CONNECT between [5.0, section 3.14.2.2.2]. */
+static void test_disconnect_keeps_to_the_connect_before_it(void **state)
+{
+    struct script *s = *state;
+    bool at_once = false;
+
+    configure(s, false, 60);
+    s->config.before_connect = ends_at_once;
+    s->config.context = &at_once;
+    connected(s);
+    publish_sent(s, "a", "1", MQTT_QOS_1);
+    discard_sent(s);
+    cut(s);
+    assert_int_equal(disconnect_within(s, 600000, 30), MQTT_OK);
+    at_once = true;
+    reopened(s);
+    expect_said(s, false, 0);
+    granted(s, true);
+    expect_packet(s, 0x3A, 1);
+    server_answers(s, 0x40, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_no_event(s);
+    expect_bytes(s, 0xE0, 0x00); /* DISCONNECT */
 }
 
 /* It is what CONNECT said that counts, not what CONNACK made of it. */
@@ -594,6 +636,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_a_session_that_disconnect_ended_begins_clean),
     script_test(test_disconnect_may_lengthen_the_session),
     script_test(test_disconnect_does_not_keep_what_connect_did_not),
+    script_test(test_disconnect_keeps_to_the_connect_before_it),
     script_test(test_what_connect_said_is_what_disconnect_may_change),
     script_test(test_a_new_client_wipes_out_a_session_and_keeps_its_own),
     script_test(test_a_new_client_takes_a_server_without_a_session),

@@ -720,6 +720,19 @@ static void test_a_stream_that_expires_is_not_read(void **state)
     expect_nothing_sent(s);
 }
 
+static void test_a_stream_that_does_not_expire_wakes_nobody(void **state)
+{
+    struct script *s = *state;
+    struct tape t = tape_of(100, 0);
+    struct mqtt_message message = message_of(&t, "a", MQTT_QOS_1);
+
+    with_5_0(s);
+    start(s);
+    stream_message(s, &t, &message);
+    expect_no_deadline(s);
+    end_tape(&t);
+}
+
 /* Once a byte has left it is too late to expire. */
 static void test_a_stream_that_has_begun_does_not_expire(void **state)
 {
@@ -1172,6 +1185,7 @@ int main(void)
         script_test(test_a_stream_waits_for_its_turn_in_flight),
         script_test(test_a_stream_has_an_alias_and_what_is_left_of_its_time),
         script_test(test_a_stream_that_expires_is_not_read),
+        script_test(test_a_stream_that_does_not_expire_wakes_nobody),
         script_test(test_a_stream_that_has_begun_does_not_expire),
         script_test(test_what_cannot_be_streamed_is_refused),
         script_test(test_a_head_has_to_fit_into_control_memory),

@@ -209,9 +209,12 @@ static bool wait_for_connection(struct client *c)
 
 static MP_NORETURN void raise_why(const struct client *c)
 {
+    enum mqtt_error why;
+
     if (c->link.error != MP_OBJ_NULL)
         nlr_raise(c->link.error);
-    nlr_raise(error_of(c->why, mqtt_error_text(c->why), c->why_code));
+    why = c->why ? c->why : MQTT_ERR_CLOSED; /* it was not wanted any more */
+    nlr_raise(error_of(why, mqtt_error_text(why), c->why_code));
 }
 
 static mp_obj_t return_code(const struct client *c)
@@ -248,6 +251,7 @@ static mp_obj_t try_to_connect(struct client *c)
     c->tried = c->ended = c->lost = false;
     c->return_code = -1;
     c->link.error = MP_OBJ_NULL;
+    c->why = MQTT_OK;
     if (!wait_for_connection(c))
         time_is_up();
     if (c->return_code < 0)
@@ -269,12 +273,28 @@ static void check_host(mp_obj_t host)
 static void check_keepalive(mp_obj_t given)
 {
     mp_obj_t *times;
+    size_t count = 0;
 
     if (given == mp_const_none)
         return;
-    mp_obj_get_array_fixed_n(given, 3, &times);
+    if (mp_obj_is_type(given, &mp_type_tuple) ||
+        mp_obj_is_type(given, &mp_type_list))
+        mp_obj_get_array(given, &count, &times);
+    if (count != 3)
+        mp_raise_TypeError(
+            MP_ERROR_TEXT("sock_keepalive must be (count, idle, interval)"));
     for (int i = 0; i < 3; i++)
         number_from(MP_QSTR_sock_keepalive, times[i], 1, LONGEST_MS);
+}
+
+static void check_context(mp_obj_t context)
+{
+    mp_obj_t found[2] = {MP_OBJ_NULL};
+
+    if (context != mp_const_none)
+        mp_load_method_maybe(context, MP_QSTR_wrap_socket, found);
+    if (context != mp_const_none && found[0] == MP_OBJ_NULL)
+        mp_raise_TypeError(MP_ERROR_TEXT("ssl_ctx must be an SSLContext"));
 }
 
 static void check_callback(qstr name, mp_obj_t function)
@@ -329,6 +349,7 @@ static mp_obj_t connect(size_t n, const mp_obj_t *given, mp_map_t *named)
         raise_refused(MQTT_ERR_STATE);
     check_host(a[0].u_obj);
     port = number_from(MP_QSTR_port, a[2].u_obj, 1, 65535);
+    check_context(a[3].u_obj);
     check_keepalive(a[4].u_obj);
     check_callbacks(a + 5);
     core_set_keep_alive(&c->core, a[1].u_obj);
@@ -392,7 +413,7 @@ static mp_obj_t disconnect(size_t n, const mp_obj_t *given, mp_map_t *named)
     c->loop_failure = mp_const_none;
     if (!is_stopped(c)) {
         mqtt_disconnect(core_of(c), limit);
-        if (c->in_callback)
+        if (c->in_callback || c->waiting) /* in connect(), which ends by it */
             return mp_const_none;
         loop_run(c, has_ended, c, (int32_t)limit + 2000);
     }
@@ -472,12 +493,14 @@ static bool is_accepted(void *context)
     return p->error != MQTT_ERR_NO_ROOM || p->client->ended;
 }
 
-/* Accepted by the core, now or when there is room. */
-static void publish_now(struct publishing *p)
+/* Accepted by the core, now or when there is room; callbacks may change the
+ * payload until then. */
+static void publish_now(struct publishing *p, mp_obj_t payload)
 {
     struct client *c = p->client;
 
     if (!is_accepted(p)) {
+        p->message.payload = bytes_from(MP_QSTR_payload, kept(payload));
         link_write(c);
         if (!loop_run(c, is_accepted, p, (int32_t)c->command_timeout))
             time_is_up();
@@ -569,7 +592,7 @@ static mp_obj_t publish(size_t n, const mp_obj_t *given, mp_map_t *named)
         publish_later(&p, a);
         return mp_const_none;
     }
-    publish_now(&p);
+    publish_now(&p, a[1].u_obj);
     if (p.packet_identifier)
         await_end(&p);
     else

@@ -53,6 +53,11 @@ struct core {
     struct mqtt_server server;
     struct sizes sizes;
     size_t offered; /* by output(), and not sent yet */
+    /* The event that was taken last, and whether it has to be given yet: when
+     * the heap had no room for an object of it, the next pull tries again, and
+     * meanwhile nothing is received. */
+    struct mqtt_event event;
+    bool held;
     void *memory;
     struct node *nodes;
     mp_obj_t identifier, user_name, password; /* MP_OBJ_NULL: none */
@@ -129,5 +134,10 @@ mqtt_time core_clock(struct core *core, uint32_t ticks, uint32_t mask);
  * parts is gathered. */
 bool message_payload(struct core *core, const struct mqtt_message *message,
                      mp_obj_t *payload);
+
+/** The next event, or the one that is held; it is held from now on. */
+bool core_next(struct core *core);
+/** Memory for received bytes; NULL: not now. */
+void *core_input(struct core *core, size_t *size);
 
 #endif

@@ -79,10 +79,13 @@ static void on_message(struct client *c, const struct mqtt_message *message)
     bool outer = c->in_callback;
     mp_obj_t items[3] = {MP_OBJ_FROM_PTR(c)};
 
-    if (!message_payload(&c->core, message, &items[1]))
+    if (!message_payload(&c->core, message, &items[1])) {
+        c->core.held = false;
         return;
+    }
     items[2] = str_of(message->topic_name);
     c->core.hits = mp_obj_new_tuple(3, items);
+    c->core.held = false; /* from now on it has been given */
     c->in_callback = true;
     mqtt_dispatch_linear(&c->core.client, message);
     c->in_callback = outer;
@@ -149,6 +152,8 @@ static void answer(struct client *c, const struct mqtt_event *event)
 
 static void on_event(struct client *c, const struct mqtt_event *event)
 {
+    if (event->type != MQTT_EVENT_MESSAGE)
+        c->core.held = false;
     switch (event->type) {
     case MQTT_EVENT_MESSAGE:
         on_message(c, &event->message);
@@ -178,10 +183,11 @@ static void on_event(struct client *c, const struct mqtt_event *event)
 
 bool client_pull(struct client *c)
 {
-    struct mqtt_event event = {.type = MQTT_EVENT_MESSAGE};
     bool moved = false;
 
-    while (mqtt_client_next(&c->core.client, &event)) {
+    while (core_next(&c->core)) {
+        struct mqtt_event event = c->core.event;
+
         on_event(c, &event);
         moved = true;
     }

@@ -335,8 +335,7 @@ static bool receive(struct client *c)
     struct mqtt_client *core = &c->core.client;
     struct transfer t;
 
-    if (!c->link.open ||
-        !(t.bytes = mqtt_client_input_buf(core, NULL, 0, &t.size)))
+    if (!c->link.open || !(t.bytes = core_input(&c->core, &t.size)))
         return false;
     if (!transferred(c, &t, read_some))
         return failed(c, t.error);

@@ -110,6 +110,10 @@ static int32_t watch_all(struct client *own, int32_t timeout_ms)
     mp_uint_t mask;
 
     for (struct client *c = each(own, NULL); c; c = each(own, c)) {
+        if (c->link.turning) { /* it waits here, in a callback */
+            loop_unwatch(c);
+            continue;
+        }
         timeout_ms = shorter(timeout_ms, link_due(c, &mask));
         if (c->link.stream != MP_OBJ_NULL)
             watch(c, mask);

@@ -9,6 +9,21 @@
 
 #include "wire/utf8.h"
 
+/* ---- held ----------------------------------------------------------------------- */
+
+bool core_next(struct core *core)
+{
+    if (!core->held)
+        core->held = mqtt_client_next(&core->client, &core->event);
+    return core->held;
+}
+
+void *core_input(struct core *core, size_t *size)
+{
+    return core->held ? NULL
+                      : mqtt_client_input_buf(&core->client, NULL, 0, size);
+}
+
 static bool is_text(const struct core *core, struct mqtt_span payload)
 {
     return core->text && mqtt_utf8_payload_valid(payload);
@@ -31,9 +46,12 @@ static mp_obj_t end_assembly(struct core *core, const struct mqtt_message *m)
                     .len = m->payload_size,
                     .buf = (char *)core->assembly};
 
-    core->assembly = NULL;
-    return is_text(core, whole) ? mp_obj_new_str_from_utf8_vstr(&owner)
-                                : mp_obj_new_bytes_from_vstr(&owner);
+    mp_obj_t payload = is_text(core, whole)
+                           ? mp_obj_new_str_from_utf8_vstr(&owner)
+                           : mp_obj_new_bytes_from_vstr(&owner);
+
+    core->assembly = NULL; /* not before: that may have raised */
+    return payload;
 }
 
 static bool assemble(struct core *core, const struct mqtt_message *m,

@@ -219,21 +219,23 @@ static mp_obj_t event_of(struct core *core, const struct mqtt_event *event)
         mp_obj_new_bool(stopped),
     };
 
+    mp_obj_t tuple = mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+
     if (event->type == MQTT_EVENT_UNSUBSCRIBED)
         core_forget(core, node_of(event->subscription));
-    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+    return tuple;
 }
 
 static mp_obj_t pull(mp_obj_t self)
 {
     struct core *core = core_of(self);
-    struct mqtt_event event = {.type = MQTT_EVENT_MESSAGE};
     mp_obj_t result;
 
-    while (mqtt_client_next(&core->client, &event)) {
-        result = event.type == MQTT_EVENT_MESSAGE
-                     ? message_of(core, &event.message)
-                     : event_of(core, &event);
+    while (core_next(core)) {
+        result = core->event.type == MQTT_EVENT_MESSAGE
+                     ? message_of(core, &core->event.message)
+                     : event_of(core, &core->event);
+        core->held = false; /* not before: that may have raised */
         if (result != MP_OBJ_NULL)
             return result;
     }
@@ -248,7 +250,7 @@ static mp_obj_t feed(mp_obj_t self, mp_obj_t data)
     struct mqtt_span bytes = bytes_from(MP_QSTR_data, data);
     struct core *core = core_of(self);
     size_t size;
-    void *to = mqtt_client_input_buf(&core->client, NULL, 0, &size);
+    void *to = core_input(core, &size);
 
     if (!to)
         return MP_OBJ_NEW_SMALL_INT(0);

@@ -84,6 +84,7 @@ static void drop_references(struct client_object *c)
     Py_CLEAR(c->held_detail);
     Py_CLEAR(c->end);
     Py_CLEAR(c->assembly);
+    Py_CLEAR(c->spare_number);
     Py_CLEAR(c->module);
 }
 

@@ -34,7 +34,7 @@ static const struct number {
     const char *name;
     size_t offset;
     enum width width;
-    unsigned long least, most;
+    uint64_t least, most;
 } numbers[] = {
     DRAFT("protocol", protocol, WIDTH_32, 4, 5),
     DRAFT("servers", servers, WIDTH_32, 1, 65535),
@@ -91,8 +91,7 @@ static const struct draft standard = {
 
 /* ---- numbers --------------------------------------------------------------- */
 
-static void store(struct draft *draft, const struct number *to,
-                  unsigned long value)
+static void store(struct draft *draft, const struct number *to, uint64_t value)
 {
     char *at = (char *)draft + to->offset;
 
@@ -114,7 +113,7 @@ static void store(struct draft *draft, const struct number *to,
 
 static int read_numbers(struct draft *draft, PyObject *arguments)
 {
-    unsigned long value;
+    uint64_t value;
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const struct number *number = &numbers[i];
@@ -172,7 +171,7 @@ static PyObject *given_or_none(PyObject *arguments, const char *name)
 static int read_session_expiry(struct mqtt_connect_options *connect,
                                PyObject *value)
 {
-    unsigned long seconds;
+    uint64_t seconds;
 
     if (value == Py_None)
         return 0;

@@ -60,8 +60,8 @@ PyObject *bytes_from(const char *argument, PyObject *value)
     return bytes;
 }
 
-int number_from(const char *argument, PyObject *value, unsigned long least,
-                unsigned long most, unsigned long *out)
+int number_from(const char *argument, PyObject *value, uint64_t least,
+                uint64_t most, uint64_t *out)
 {
     PyObject *number = PyNumber_Index(value);
 
@@ -72,16 +72,21 @@ int number_from(const char *argument, PyObject *value, unsigned long least,
         }
         return -1;
     }
-    *out = PyLong_AsUnsignedLong(number);
+    *out = PyLong_AsUnsignedLongLong(number);
     Py_DECREF(number);
     if (!PyErr_Occurred() && *out >= least && *out <= most)
         return 0;
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError))
         return -1;
     PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s must be %lu to %lu", argument, least,
-                 most);
+    PyErr_Format(PyExc_ValueError, "%s must be %llu to %llu", argument,
+                 (unsigned long long)least, (unsigned long long)most);
     return -1;
+}
+
+PyObject *number_made_early(void)
+{
+    return PyLong_FromLong(65535); /* Python keeps smaller ones, to 256 */
 }
 
 struct mqtt_span span_of(PyObject *bytes)

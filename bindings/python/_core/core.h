@@ -35,7 +35,7 @@ extern struct PyModuleDef mqttloop_core_module;
 struct node {
     struct mqtt_subscription subscription; /* first: events name it */
     struct node *next;
-    unsigned long key;
+    uint64_t key;
     PyObject *filter, *properties; /* bytes that the subscription points to */
     PyObject *targets;             /* a tuple of one; NULL: none */
 };
@@ -62,14 +62,16 @@ struct client_object {
     struct mqtt_client client;
     struct mqtt_config config;
     struct mqtt_statistics statistics;
-    void *memory; /* all that is lent, and the servers */
-    bool made;    /* `client` has been initialised */
+    void *memory;   /* all that is lent, and the servers */
+    bool made;      /* `client` has been initialised */
+    size_t offered; /* what output() gave last and sent() did not count */
+    PyObject *spare_number; /* given up for the answer of publish() */
     bool busy, text;
     uint64_t random;
     PyObject *identifier, *properties; /* bytes that the configuration names */
     struct greeting greeting;
     struct node *nodes;
-    unsigned long last_key;
+    uint64_t last_key;
     struct hits hits;
 
     /* What was received: a bytearray, held by a memoryview so that it cannot
@@ -116,8 +118,11 @@ PyObject *text_from(const char *argument, PyObject *value);
 PyObject *bytes_from(const char *argument, PyObject *value);
 
 /** 0, or -1 with an exception. bool is a number, too. */
-int number_from(const char *argument, PyObject *value, unsigned long least,
-                unsigned long most, unsigned long *out);
+int number_from(const char *argument, PyObject *value, uint64_t least,
+                uint64_t most, uint64_t *out);
+
+/** A new int that has memory of its own; NULL with an exception. */
+PyObject *number_made_early(void);
 
 /** The span of bytes; absent if NULL. */
 struct mqtt_span span_of(PyObject *bytes);

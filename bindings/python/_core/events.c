@@ -163,7 +163,7 @@ static PyObject *message_of(struct client_object *c,
 
 /* ---- other events -------------------------------------------------------------- */
 
-static unsigned long key_of(const struct mqtt_event *event)
+static uint64_t key_of(const struct mqtt_event *event)
 {
     return event->subscription ? ((struct node *)event->subscription)->key : 0;
 }
@@ -193,7 +193,7 @@ static PyObject *event_of(struct client_object *c,
     put(&filler, PyLong_FromLong(event->packet_identifier));
     put(&filler,
         filler.tuple ? properties_of(c->state, event->properties) : NULL);
-    put(&filler, PyLong_FromUnsignedLong(key_of(event)));
+    put(&filler, PyLong_FromUnsignedLongLong(key_of(event)));
     put(&filler, retry_of(event));
     put(&filler, detail_of(event->detail));
     put(&filler, PyLong_FromUnsignedLong(event->size));

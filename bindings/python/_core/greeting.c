@@ -111,7 +111,7 @@ static int take_will(struct state *state, struct greeting *out, PyObject *topic,
 static int read_will(struct state *state, struct greeting *out, PyObject *will)
 {
     PyObject *topic, *payload, *qos = NULL, *retain = NULL, *properties = NULL;
-    unsigned long number = 0;
+    uint64_t number = 0;
     int truth = 0;
 
     if (!PyTuple_Check(will)) {
@@ -160,7 +160,7 @@ PyObject *client_set_will(PyObject *self, PyObject *will)
 
 int greeting_set_keep_alive(struct greeting *greeting, PyObject *seconds)
 {
-    unsigned long number;
+    uint64_t number;
 
     if (number_from("keep_alive", seconds, 0, 65535, &number))
         return -1;

@@ -24,7 +24,7 @@ static PyObject *error_text(PyObject *module, PyObject *error)
 
 static PyObject *reason_text(PyObject *module, PyObject *code)
 {
-    unsigned long number;
+    uint64_t number;
 
     (void)module;
     if (number_from("reason_code", code, 0, 255, &number))

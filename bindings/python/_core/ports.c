@@ -3,7 +3,7 @@
  */
 #include "core.h"
 
-#define OUTPUT_MOST 65536ul
+#define OUTPUT_MOST 65536u
 
 /* ---- bytes in -------------------------------------------------------------- */
 
@@ -16,6 +16,7 @@ static void forget_received(struct client_object *c)
 static void cut(struct client_object *c, enum mqtt_error why)
 {
     c->cut = true;
+    c->offered = 0;
     mqtt_client_closed(&c->client, why,
                        c->detail ? PyBytes_AsString(c->detail) : NULL);
 }
@@ -89,59 +90,69 @@ static bool has_room(struct client_object *c)
 
 PyObject *client_received(PyObject *self, PyObject *count)
 {
-    unsigned long size;
+    uint64_t size;
     struct client_object *c;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)) || !has_room(c))
         return NULL;
     if (size > c->size)
         return PyErr_Format(PyExc_ValueError,
                             "size must be 0 to that of buffer, %zu", c->size);
-    c->received = size;
+    c->received = (size_t)size;
     Py_RETURN_NONE;
 }
 
-PyObject *client_feed(PyObject *self, PyObject *data)
+/* How many of them are taken, before they are. */
+static PyObject *feed(struct client_object *c, struct mqtt_span span)
 {
-    PyObject *bytes = bytes_from("data", data);
-    struct client_object *c = bytes ? client_enter(self) : NULL;
-    struct mqtt_span span = span_of(bytes);
+    PyObject *count;
 
-    if (!c) {
-        Py_XDECREF(bytes);
-        return NULL;
-    }
     if (c->received || c->closing || c->held)
         span.size = 0;
     if (span.size > c->size)
         span.size = c->size;
+    count = PyLong_FromSize_t(span.size);
+    if (!count)
+        return NULL;
     if (span.size)
         memcpy(c->bytes, span.data, span.size);
     c->received += span.size;
-    Py_DECREF(bytes);
-    return PyLong_FromSize_t(span.size);
+    return count;
+}
+
+PyObject *client_feed(PyObject *self, PyObject *data)
+{
+    PyObject *bytes = bytes_from("data", data), *count = NULL;
+
+    if (bytes && client_enter(self))
+        count = feed((struct client_object *)self, span_of(bytes));
+    Py_XDECREF(bytes);
+    return count;
 }
 
 /* ---- bytes out ------------------------------------------------------------- */
 
 PyObject *client_output(PyObject *self, PyObject *arguments)
 {
-    unsigned long most = OUTPUT_MOST;
+    uint64_t most = OUTPUT_MOST;
     struct client_object *c;
     struct mqtt_span span;
-    PyObject *limit = NULL;
+    PyObject *limit = NULL, *bytes;
 
     if (!PyArg_ParseTuple(arguments, "|O:output", &limit) ||
-        (limit && number_from("limit", limit, 1, LONG_MAX, &most)) ||
+        (limit && number_from("limit", limit, 1, SIZE_MAX, &most)) ||
         !(c = client_enter(self)))
         return NULL;
+    c->offered = 0;
     span.data = mqtt_client_output_buf(&c->client, &span.size);
     if (!span.data)
         Py_RETURN_NONE;
     if (span.size > most)
-        span.size = most;
-    return bytes_of(span);
+        span.size = (size_t)most;
+    bytes = bytes_of(span);
+    c->offered = bytes ? span.size : 0;
+    return bytes;
 }
 
 PyObject *client_take(PyObject *self, PyObject *unused)
@@ -153,6 +164,7 @@ PyObject *client_take(PyObject *self, PyObject *unused)
     (void)unused;
     if (!c)
         return NULL;
+    c->offered = 0;
     span.data = mqtt_client_output_buf(&c->client, &span.size);
     if (!span.data)
         Py_RETURN_NONE;
@@ -164,21 +176,22 @@ PyObject *client_take(PyObject *self, PyObject *unused)
     return bytes;
 }
 
+/* Of what was offered: asked again, the core may offer something else. */
 PyObject *client_sent(PyObject *self, PyObject *count)
 {
     struct client_object *c;
-    unsigned long size;
-    size_t most;
+    uint64_t size;
 
-    if (number_from("size", count, 0, ULONG_MAX, &size) ||
+    if (number_from("size", count, 0, SIZE_MAX, &size) ||
         !(c = client_enter(self)))
         return NULL;
-    mqtt_client_output_buf(&c->client, &most);
-    if (size > most)
+    if (size > c->offered)
         return PyErr_Format(PyExc_ValueError,
-                            "size must be 0 to that of output(), %zu", most);
+                            "size must be 0 to that of output(), %zu",
+                            c->offered);
+    c->offered = 0;
     if (size)
-        mqtt_client_output_done(&c->client, size);
+        mqtt_client_output_done(&c->client, (size_t)size);
     Py_RETURN_NONE;
 }
 
@@ -208,6 +221,7 @@ PyObject *client_opened(PyObject *self, PyObject *unused)
     if (mqtt_client_wants(&c->client) == MQTT_WANT_OPEN) {
         forget_received(c);
         c->cut = false;
+        c->offered = 0;
         mqtt_client_opened(&c->client);
     }
     Py_RETURN_NONE;
@@ -301,9 +315,9 @@ PyObject *client_closed(PyObject *self, PyObject *arguments)
 PyObject *client_tick(PyObject *self, PyObject *time)
 {
     struct client_object *c;
-    unsigned long now;
+    uint64_t now;
 
-    if (number_from("now", time, 0, LONG_MAX, &now) ||
+    if (number_from("now", time, 0, INT64_MAX, &now) ||
         !(c = client_enter(self)))
         return NULL;
     if (now < c->now)
@@ -325,13 +339,13 @@ static bool receptive(struct client_object *c)
 PyObject *client_idle(PyObject *self, PyObject *until)
 {
     struct client_object *c;
-    unsigned long end;
+    uint64_t end;
     size_t size;
 
-    if (number_from("until", until, 0, LONG_MAX, &end) ||
+    if (number_from("until", until, 0, INT64_MAX, &end) ||
         !(c = client_enter(self)))
         return NULL;
-    return PyBool_FromLong(receptive(c) &&
+    return PyBool_FromLong(receptive(c) && !c->offered &&
                            mqtt_client_wants(&c->client) == MQTT_WANT_NOTHING &&
                            !mqtt_client_output_buf(&c->client, &size) &&
                            mqtt_client_deadline(&c->client) >= end);

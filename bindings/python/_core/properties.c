@@ -75,9 +75,24 @@ static uint8_t identifier_of(struct state *state, PyObject *name)
     return 0;
 }
 
+/* A new tuple of what a sequence has; no str, which would be its letters. */
+static PyObject *tuple_of(PyObject *sequence)
+{
+    PyObject *items =
+        PyUnicode_Check(sequence) ? NULL : PySequence_Tuple(sequence);
+
+    if (!items &&
+        (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError))) {
+        PyErr_Clear();
+        PyErr_SetString(PyExc_TypeError, "user_property must be a mapping or "
+                                         "pairs of a name and a value");
+    }
+    return items;
+}
+
 static int add_pair(struct mqtt_property_builder *builder, PyObject *pair)
 {
-    PyObject *items = PySequence_Tuple(pair), *name, *value;
+    PyObject *items = tuple_of(pair), *name, *value;
 
     if (!items)
         return -1;
@@ -102,12 +117,13 @@ static int add_pair(struct mqtt_property_builder *builder, PyObject *pair)
 /* `pairs`: a mapping from str to str, or a sequence of pairs. */
 static int add_pairs(struct mqtt_property_builder *builder, PyObject *pairs)
 {
-    PyObject *items =
-        PyDict_Check(pairs) ? PyDict_Items(pairs) : PySequence_List(pairs);
+    PyObject *list = PyDict_Check(pairs) ? PyDict_Items(pairs) : NULL;
+    PyObject *items = PyErr_Occurred() ? NULL : tuple_of(list ? list : pairs);
     int status = items ? 0 : -1;
 
-    for (Py_ssize_t i = 0; !status && i < PyList_Size(items); i++)
-        status = add_pair(builder, PyList_GetItem(items, i));
+    Py_XDECREF(list);
+    for (Py_ssize_t i = 0; !status && i < PyTuple_Size(items); i++)
+        status = add_pair(builder, PyTuple_GetItem(items, i));
     Py_XDECREF(items);
     return status;
 }
@@ -126,7 +142,7 @@ static int add_bytes(struct mqtt_property_builder *builder, uint8_t identifier,
 static int add_number(struct mqtt_property_builder *builder, uint8_t identifier,
                       const char *name, PyObject *value)
 {
-    unsigned long number;
+    uint64_t number;
 
     if (number_from(name, value, 0, UINT32_MAX, &number))
         return -1;

@@ -54,16 +54,33 @@ static bool read_parts(struct client_object *c, struct parts *parts,
     return parts->topic && parts->payload && !PyErr_Occurred();
 }
 
+/* The message is the core's by now: without memory for its number that of the
+ * spare one is given back, which is as large. */
+static PyObject *identifier_of(struct client_object *c, uint16_t identifier)
+{
+    PyObject *number = PyLong_FromLong(identifier);
+
+    if (number || !PyErr_ExceptionMatches(PyExc_MemoryError))
+        return number;
+    PyErr_Clear();
+    Py_CLEAR(c->spare_number);
+    return PyLong_FromLong(identifier);
+}
+
 static PyObject *publish(struct client_object *c,
                          const struct mqtt_message *message)
 {
     uint16_t identifier = 0;
-    enum mqtt_error error =
-        mqtt_client_publish(&c->client, message, &identifier);
+    enum mqtt_error error;
 
+    if (!c->spare_number)
+        c->spare_number = number_made_early();
+    if (!c->spare_number)
+        return NULL;
+    error = mqtt_client_publish(&c->client, message, &identifier);
     if (error)
         return raise_error(c->state, error);
-    return PyLong_FromLong(identifier);
+    return identifier_of(c, identifier);
 }
 
 PyObject *client_publish(PyObject *self, PyObject *arguments,
@@ -75,7 +92,7 @@ PyObject *client_publish(PyObject *self, PyObject *arguments,
     struct parts parts = {NULL, NULL, NULL};
     struct mqtt_message message = {.qos = MQTT_QOS_0};
     struct client_object *c = (struct client_object *)self;
-    unsigned long number = 0;
+    uint64_t number = 0;
 
     if (!(keywords ? PyArg_ParseTupleAndKeywords(arguments, keywords,
                                                  "O|OOOO:publish", names,
@@ -100,8 +117,7 @@ PyObject *client_publish(PyObject *self, PyObject *arguments,
 
 /* ---- the end ----------------------------------------------------------------- */
 
-static enum mqtt_error disconnect(struct client_object *c,
-                                  unsigned long timeout_ms,
+static enum mqtt_error disconnect(struct client_object *c, uint64_t timeout_ms,
                                   const struct mqtt_disconnect_options *options)
 {
     bool plain = !options->reason_code && !options->properties.size;
@@ -113,8 +129,7 @@ static enum mqtt_error disconnect(struct client_object *c,
 
 /* Takes over `properties`, which have to stay until the end. */
 static PyObject *disconnect_keeping(struct client_object *c,
-                                    unsigned long timeout_ms,
-                                    unsigned long reason_code,
+                                    uint64_t timeout_ms, uint64_t reason_code,
                                     PyObject *properties)
 {
     struct mqtt_disconnect_options options = {
@@ -138,7 +153,7 @@ PyObject *client_disconnect(PyObject *self, PyObject *arguments,
     static char *names[] = {"timeout_ms", "reason_code", "properties", NULL};
     PyObject *timeout = NULL, *reason = NULL, *mapping = NULL, *properties;
     struct client_object *c = (struct client_object *)self;
-    unsigned long timeout_ms = 0, reason_code = 0;
+    uint64_t timeout_ms = 0, reason_code = 0;
 
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO:disconnect",
                                      names, &timeout, &reason, &mapping) ||
@@ -159,7 +174,7 @@ PyObject *client_settle(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"handle", "reason_code", NULL};
     PyObject *given, *reason = NULL;
-    unsigned long handle, reason_code = 0;
+    uint64_t handle, reason_code = 0;
     struct client_object *c;
 
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|O:settle", names,

@@ -45,8 +45,7 @@ static PyObject *get_buffer(PyObject *self, void *unused)
     struct client_object *c = (struct client_object *)self;
 
     (void)unused;
-    Py_INCREF(c->view);
-    return c->view;
+    return PyMemoryView_FromObject(c->view); /* ours is not released */
 }
 
 static PyObject *get_limits(PyObject *self, void *unused)
@@ -216,7 +215,9 @@ PyMethodDef client_methods[] = {
      "take()\n--\n\noutput() and sent() in one, for a network that takes\n"
      "whatever it is given."},
     {"sent", client_sent, METH_O,
-     "sent(size)\n--\n\nThe network took the first so many of output()."},
+     "sent(size)\n--\n\nThe network took the first so many of what output() "
+     "gave\n"
+     "last; it gives the rest next time."},
     {"wants", client_wants, METH_NOARGS,
      "wants()\n--\n\nWhat it wants of its driver, one of WANT_..."},
     {"opened", client_opened, METH_NOARGS,

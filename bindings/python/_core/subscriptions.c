@@ -92,7 +92,7 @@ static int read_flag(PyObject *value, bool *out)
 
 static int read_options(struct mqtt_subscription *s, const struct options *o)
 {
-    unsigned long qos = 0, handling = 0, identifier = 0;
+    uint64_t qos = 0, handling = 0, identifier = 0;
 
     if ((o->qos && number_from("qos", o->qos, 0, 2, &qos)) ||
         (o->retain_handling &&
@@ -145,18 +145,20 @@ static struct node *make(struct client_object *c, PyObject *filter,
     return NULL;
 }
 
-static PyObject *add(struct client_object *c, struct node *node)
+/* Takes `key` over, which is made before the core has the node. */
+static PyObject *add(struct client_object *c, struct node *node, PyObject *key)
 {
     enum mqtt_error error = mqtt_subscribe(&c->client, &node->subscription);
 
     if (error) {
+        Py_DECREF(key);
         node_free(c, node);
         return raise_error(c->state, error);
     }
     node->next = c->nodes;
     node->key = ++c->last_key;
     c->nodes = node;
-    return PyLong_FromUnsignedLong(node->key);
+    return key;
 }
 
 PyObject *client_subscribe(PyObject *self, PyObject *arguments,
@@ -175,6 +177,7 @@ PyObject *client_subscribe(PyObject *self, PyObject *arguments,
     struct options o = {.qos = NULL};
     PyObject *filter;
     struct node *node;
+    PyObject *key;
 
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "O|OOOOOOO:subscribe", names, &filter, &o.qos,
@@ -184,13 +187,15 @@ PyObject *client_subscribe(PyObject *self, PyObject *arguments,
     node = make(c, filter, &o);
     if (!node)
         return NULL;
-    if (client_enter(self))
-        return add(c, node);
+    key = client_enter(self) ? PyLong_FromUnsignedLongLong(c->last_key + 1)
+                             : NULL;
+    if (key)
+        return add(c, node, key);
     node_free(c, node);
     return NULL;
 }
 
-static struct node *find(const struct client_object *c, unsigned long key)
+static struct node *find(const struct client_object *c, uint64_t key)
 {
     struct node *node = c->nodes;
 
@@ -203,10 +208,10 @@ PyObject *client_unsubscribe(PyObject *self, PyObject *key)
 {
     enum mqtt_error error = MQTT_ERR_STATE;
     struct client_object *c;
-    unsigned long number;
+    uint64_t number;
     struct node *node;
 
-    if (number_from("key", key, 0, LONG_MAX, &number) ||
+    if (number_from("key", key, 0, INT64_MAX, &number) ||
         !(c = client_enter(self)))
         return NULL;
     node = find(c, number);

@@ -8,16 +8,32 @@
 What is not used is not imported.
 """
 
+from copyreg import pickle as _pickle_by
+
 from ._core import VERSION as __version__
-from ._core import Message, reason_text, topic_matches
+from ._core import Event, Message, reason_text, topic_matches
 from ._errors import (ConnectError, DeliveryError, Error, LimitError,
                       LostError, NoRoomError, OfflineError, RefusedError,
                       StateError)
 
-__all__ = ['Client', 'ConnectError', 'DeliveryError', 'Error', 'LimitError',
-           'LostError', 'Message', 'NoRoomError', 'OfflineError',
+__all__ = ['Client', 'ConnectError', 'DeliveryError', 'Error', 'Event',
+           'LimitError', 'LostError', 'Message', 'NoRoomError', 'OfflineError',
            'RefusedError', 'StateError', 'mqtt', 'reason_text', 'sync',
            'topic_matches', '__version__']
+
+
+def _reduce(one):
+    """To copy and pickle; targets are of the client that it came to."""
+    kind, fields = type(one), list(one)
+    at = 5 if kind is Message else 6
+    fields[at] = dict(fields[at])
+    if kind is Message:
+        fields[7] = ()
+    return kind, (tuple(fields),)
+
+
+_pickle_by(Message, _reduce)
+_pickle_by(Event, _reduce)
 
 
 def __getattr__(name):

@@ -9,9 +9,11 @@ from typing import Any, Callable, Mapping, Optional
 
 from . import _core
 from ._errors import (ConnectError, DeliveryError, Error, LostError,
-                      RefusedError)
+                      RefusedError, StateError)
 
 SCHEMES = {'mqtt': (1883, False), 'mqtts': (8883, True)}
+
+LEFT_MOST = 100  # filters remembered of subscriptions that were left
 
 _Message = _core.Message
 _ACKNOWLEDGED = _core.OUTCOME_ACKNOWLEDGED
@@ -30,6 +32,10 @@ class Address:
     alone, or unix:/path."""
 
     def __init__(self, url: str) -> None:
+        if not isinstance(url, str):
+            raise TypeError(f'url must be str, not {type(url).__name__}')
+        if '\0' in url:
+            raise ValueError('url: has U+0000')
         self.path: Optional[str] = None
         self.user_name: Optional[str] = None
         self.password: Optional[str] = None
@@ -185,10 +191,9 @@ class BaseClient:
                  on_event: Optional[Callable[[_core.Event], None]] = None,
                  **settings: Any) -> None:
         address = Address(url)
+        _check(max_queued, tls, authenticator, on_event)
         if user_name is None and password is None:
             user_name, password = address.user_name, address.password
-        if max_queued < 1:
-            raise ValueError('max_queued must be 1 or more')
         self._address = address
         self._tls = tls
         self._core = _core.Client(
@@ -207,6 +212,7 @@ class BaseClient:
         self._acks: dict[int, Any] = {}
         self._subscribed: dict[int, Any] = {}
         self._keys: dict[str, int] = {}
+        self._left: dict[str, None] = {}  # what nobody wants any more
         self._room: list[Any] = []
         self._connecting: Any = None
         self._stopped: Any = None
@@ -280,13 +286,29 @@ class BaseClient:
 
     def _route(self, message: _core.Message) -> None:
         targets = message.targets
-        if not targets:
-            self._messages_queue.put(message)
-        elif len(targets) == 1:
+        if len(targets) == 1:
             targets[0].put(message)
-        else:
-            for target in dict.fromkeys(targets):
+        elif targets:
+            main = self._messages_queue
+            each = dict.fromkeys(targets)
+            if len(each) > 1:
+                each.pop(main, None)  # those of a subscription() are its own
+            for target in each:
                 target.put(message)
+        elif not (self._left and self._is_left(message.topic)):
+            self._messages_queue.put(message)
+
+    def _is_left(self, topic: str) -> bool:
+        """Whether it is of a subscription() that was left: what was on its
+        way then is of nobody, and would fill the queue of others."""
+        return any(_core.topic_matches(left, topic) for left in self._left)
+
+    def _leave(self, key: int, topic: str) -> None:
+        """End a subscription()."""
+        self._core.unsubscribe(key)
+        self._left[_unshared(topic)] = None
+        if len(self._left) > LEFT_MOST:
+            del self._left[next(iter(self._left))]
 
     @property
     def _messages_queue(self) -> Queue:
@@ -307,7 +329,8 @@ class BaseClient:
 
     def _failure(self, event: _core.Event) -> Error:
         said = self._said
-        words = event.detail or _core.error_text(event.error)
+        words = event.detail or (_core.error_text(event.error)
+                                 if event.error else 'it was ended here')
         code, properties = event.reason_code or None, event.properties
         if said is not None:
             words = _core.reason_text(said.reason_code)
@@ -389,8 +412,10 @@ class BaseClient:
     def _register(self, topic: str, qos: int, target: Any,
                   options: Mapping[str, Any],
                   properties: Mapping[str, Any]) -> int:
-        key = self._core.subscribe(topic, qos, target,
-                                   properties=properties or None, **options)
+        key = self._core.subscribe(
+            topic, qos, self._messages_queue if target is None else target,
+            properties=properties or None, **options)
+        self._left.pop(_unshared(topic), None)
         old = self._keys.get(topic) if target is None else None
         if target is None:
             self._keys[topic] = key
@@ -407,6 +432,30 @@ class BaseClient:
     def _requested(self) -> None:
         """Something is to leave, soon."""
         raise NotImplementedError
+
+
+def _check(max_queued: int, tls: Any, *functions: Any) -> None:
+    """Arguments that the core does not see."""
+    if not isinstance(max_queued, int):
+        raise TypeError('max_queued must be int')
+    if max_queued < 1:
+        raise ValueError('max_queued must be 1 or more')
+    if tls is not None and not hasattr(tls, 'wrap_bio'):
+        raise TypeError('tls must be an ssl.SSLContext')
+    for name, function in zip(('authenticator', 'on_event'), functions):
+        if function is not None and not callable(function):
+            raise TypeError(f'{name} must be callable')
+
+
+def not_connected() -> StateError:
+    """What would wait would wait for ever."""
+    return StateError('there is no connection, and no try to have one',
+                      _core.ERR_STATE)
+
+
+def _unshared(topic: str) -> str:
+    """The filter of a shared subscription, without the name of the share."""
+    return topic.split('/', 2)[2] if topic.startswith('$share/') else topic
 
 
 def options_of(no_local: bool, retain_as_published: bool,

@@ -17,6 +17,7 @@ except ImportError:
 
 from . import _core
 
+LONGEST_MS = 1 << 30  # that poll() takes; who waits longer comes again
 ROUNDS = 16  # as many in a turn as mqtt_loop() takes
 
 # Errors of the core for what certificates fail by [openssl, x509_vfy.h].
@@ -157,7 +158,7 @@ class Link:
     def _look_up(self):
         server = self.servers[self.core.server]
         if isinstance(server, str):
-            self._host = None
+            self._host = 'localhost'  # whom TLS expects there
             return [(socket.AF_UNIX, server)]
         self._host, port = server
         found = socket.getaddrinfo(plain_name(self._host), port, 0,
@@ -167,7 +168,7 @@ class Link:
     def _begin(self):
         try:
             self._addresses = self._look_up()
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             self._fail(error, _core.ERR_NAME)
             return
         self._try_next()
@@ -413,11 +414,13 @@ def error_words(status):
 
 def wait(links, timeout_ms=None):
     """Until one of them has something to do, or for so long."""
-    poll, times = select.poll(), [] if timeout_ms is None else [timeout_ms]
+    poll, times = select.poll(), [LONGEST_MS]
+    if timeout_ms is not None:
+        times.append(timeout_ms)
     for link in links:
         descriptor, mask, due = link.watch()
         if descriptor >= 0 and mask:
             poll.register(descriptor, mask)
         if due is not None:
             times.append(due)
-    poll.poll(max(0, min(times)) if times else None)
+    poll.poll(max(0, min(times)))

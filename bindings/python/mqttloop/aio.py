@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, AsyncIterator, Mapping, Optional, Type
 
 from . import _core
-from ._base import BaseClient, Queue, options_of, response_to
+from ._base import (BaseClient, Queue, not_connected, options_of,
+                    response_to)
 from ._errors import LostError, NoRoomError, StateError
 from ._link import tls_error
 
@@ -37,6 +38,8 @@ class Messages(Queue):
         return self
 
     async def __anext__(self) -> _core.Message:
+        if self.waiter is not None:
+            raise StateError('one consumer at a time')
         self.done()
         if not self.items:
             self.feed(True)
@@ -52,8 +55,6 @@ class Messages(Queue):
         while not self.items:
             if self.closed or client._is_over():
                 raise StopAsyncIteration
-            if self.waiter is not None:
-                raise StateError('one consumer at a time')
             self.waiter = client._answer()
             try:
                 await self.waiter
@@ -138,7 +139,7 @@ class Client(BaseClient):
 
     def __init__(self, url: str = 'mqtt://localhost', **settings: Any) -> None:
         super().__init__(url, **settings)
-        self._loop: asyncio.AbstractEventLoop
+        self._loop: Any = None  # that of connect()
         self._crowd: asyncio.Lock  # whoever waits for room, and
         self._crowding = 0         # how many these are
         self._transport: Any = None
@@ -174,6 +175,8 @@ class Client(BaseClient):
     async def connect(self) -> _core.Event:
         """Connect; the event has session_present and properties. ConnectError:
         the first try failed."""
+        if self._loop is not None and self._loop.is_closed():
+            self._forget_loop()
         if self._core.state != _core.STATE_STOPPED:
             raise StateError('connected already', _core.ERR_STATE)
         self._loop = asyncio.get_running_loop()
@@ -196,8 +199,11 @@ class Client(BaseClient):
                          **properties: Any) -> None:
         """End the connection, when every publish has been acknowledged, or
         after so many seconds."""
+        if self._loop is not None and self._loop.is_closed():
+            self._forget_loop()
         if self._core.state == _core.STATE_STOPPED or self._is_over():
             return
+        self._check()
         self._core.tick(self._now())
         self._core.disconnect(max(0, int(timeout * 1000)), reason_code,
                               properties or None)
@@ -218,6 +224,27 @@ class Client(BaseClient):
 
     def _is_over(self) -> bool:
         return self._stopped is None or self._stopped.done()
+
+    def _check(self) -> None:
+        """Before anything that is awaited: it can come, and here."""
+        if self._is_over():
+            raise not_connected()
+        if asyncio.get_running_loop() is not self._loop:
+            raise StateError('the client is of another event loop',
+                             _core.ERR_STATE)
+
+    def _forget_loop(self) -> None:
+        """It was closed, with all that waited in it."""
+        self._timer = self._soon = self._opening = self._timer_at = None
+        self._connecting = self._stopped = None
+        self._acks.clear()
+        self._subscribed.clear()
+        self._replies.awaited.clear()
+        self._room.clear()
+        for queue in self._queues:
+            queue.waiter = None
+        self._transport = None
+        self._abort()
 
     def _abort(self) -> None:
         """Leave nothing behind: no task, no timer, no transport."""
@@ -272,7 +299,9 @@ class Client(BaseClient):
         DeliveryError: refused, expired, or lost with the session. Cancelling
         gives up the waiting, not the message.
         """
-        if self._awaited or not qos or properties or self._crowding:
+        if self._awaited or not qos or properties or self._crowding \
+                or self._loop is not asyncio.get_running_loop() \
+                or self._is_over():
             return await self._publish(topic, payload, qos, retain, properties)
         try:
             identifier = self._core.publish(topic, payload, qos, retain)
@@ -293,6 +322,8 @@ class Client(BaseClient):
     async def _publish(self, topic: str, payload: _core.Bytes, qos: int,
                        retain: bool, properties: Mapping[str, Any]
                        ) -> Optional[_core.Event]:
+        if qos or self._soon is None and not self._is_over():
+            self._check()  # with QoS 0 once in a turn
         identifier = await self._accept(topic, payload, qos, retain,
                                         properties)
         if not identifier:
@@ -309,7 +340,8 @@ class Client(BaseClient):
                 return self.publish_nowait(topic, payload, qos, retain,
                                            **properties)
             except NoRoomError:
-                pass
+                if self._is_over():
+                    raise
         self._crowding += 1
         try:
             async with self._crowd:
@@ -337,6 +369,7 @@ class Client(BaseClient):
                       **properties: Any) -> _core.Message:
         """MQTT 5.0: publish, and wait for the answer. asyncio.TimeoutError:
         none came within `timeout` seconds."""
+        self._check()
         replies = self._replies
         if not replies.topic:
             prefix = 'mqttloop/reply/'
@@ -377,6 +410,7 @@ class Client(BaseClient):
     async def _subscribe(self, topic: str, qos: int, target: Any,
                          options: Mapping[str, Any],
                          properties: Mapping[str, Any]) -> _core.Event:
+        self._check()
         key = self._register(topic, qos, target, options, properties)
         event: _core.Event = await self._ended(key)
         return event
@@ -391,6 +425,7 @@ class Client(BaseClient):
 
     async def unsubscribe(self, topic: str) -> _core.Event:
         """End what subscribe() began."""
+        self._check()
         key = self._keys.pop(topic, None)
         if key is None:
             raise ValueError('topic: there is no such subscription')
@@ -623,7 +658,11 @@ class Subscription(Messages):
 
     async def __aenter__(self) -> Subscription:
         client = self.client
+        client._check()
+        if self in client._queues:
+            raise StateError('entered already', _core.ERR_STATE)
         self._key = client._register(*self._asked)
+        self.closed = False
         client._queues.append(self)
         try:
             await client._ended(self._key)
@@ -646,7 +685,7 @@ class Subscription(Messages):
         client = self.client
         client._queues.remove(self)
         self.close()
-        client._core.unsubscribe(self._key)
+        client._leave(self._key, self._asked[0])
         client._requested()
 
 

@@ -26,6 +26,7 @@ __all__ = ['BREAK_LOOP', 'Client', 'PORT', 'RC_ACCEPTED', 'RC_REFUSED_ID',
            'RC_REFUSED_VERSION', 'RECOVERED', 'sleep']
 
 PORT = 1883
+LONGEST = (1 << 32) - 1  # ms
 
 BREAK_LOOP = 0
 RECOVERED = 1
@@ -46,15 +47,18 @@ def sleep(milliseconds):
 
     Takes the place of Zerynth's sleep(): callbacks come meanwhile.
     """
+    if not isinstance(milliseconds, (int, float)):
+        raise TypeError('milliseconds must be a number')
     _run(None, lambda: False, milliseconds)
 
 
 def _links(client):
-    """The links to run: those that are started, and that of `client`."""
+    """The links to run: those that are started, and that of `client`; but of
+    one that waits here, in a callback, the turn is not over."""
     links = [other._link for other in _started if other._link]
     if client and client._link and client._link not in links:
         links.append(client._link)
-    return links
+    return [link for link in links if not link.turning]
 
 
 def _turn(client, timeout_ms):
@@ -83,7 +87,7 @@ def _takes_topic(function):
     """Whether a callback takes the topic as a third argument."""
     bound = hasattr(function, '__func__')  # a method has its own argument
     code = getattr(function.__func__ if bound else function, '__code__', None)
-    if code is not None:
+    if code is not None and not hasattr(function, '__wrapped__'):
         return bool(code.co_flags & 4) or code.co_argcount - bound >= 3
     from inspect import signature
     try:
@@ -97,9 +101,43 @@ def _takes_topic(function):
 
 def _bytes(payload):
     """What arrived as str with surrogate escapes leaves as it came."""
-    if isinstance(payload, str):
+    if not isinstance(payload, str):
+        return payload
+    try:
         return payload.encode('utf-8', 'surrogateescape')
-    return payload
+    except UnicodeEncodeError:
+        raise ValueError('payload: has a lone surrogate, which UTF-8 cannot '
+                         'say') from None
+
+
+def _must_be(kind, **values):
+    """TypeError with the name of what is something else."""
+    for name, value in values.items():
+        if not isinstance(value, kind):
+            raise TypeError(f'{name} must be {kind.__name__}, '
+                            f'not {type(value).__name__}')
+
+
+def _must_be_number(name, value, most):
+    """TypeError or ValueError with the name of what is no such number."""
+    if not hasattr(value, '__index__'):
+        raise TypeError(f'{name} must be int, not {type(value).__name__}')
+    if not 0 <= value <= most:
+        raise ValueError(f'{name} must be 0 to {most}')
+
+
+def _must_be_callable(**functions):
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise TypeError(f'{name} must be callable')
+
+
+def _must_be_three(name, values):
+    """A tuple or a list of numbers."""
+    if not isinstance(values, (tuple, list)) or len(values) != 3:
+        raise TypeError(f'{name} must be (count, idle, interval)')
+    for value in values:
+        _must_be_number(name, value, LONGEST)
 
 
 def _failed(what):
@@ -150,10 +188,12 @@ class Client:
                  command_timeout=60000, *, payload_type=str, protocol=4):
         if payload_type not in (str, bytes):
             raise TypeError('payload_type must be str or bytes')
+        _must_be_number('cycle_timeout', cycle_timeout, LONGEST)
+        _must_be_number('command_timeout', command_timeout, LONGEST)
         self.cycle_timeout = cycle_timeout
         self.command_timeout = command_timeout
         self._core = _core.Client(
-            client_id=client_id, clean_start=clean_session, protocol=protocol,
+            client_id=client_id, clean_start=bool(clean_session), protocol=protocol,
             text=payload_type is str, seed=seed(), republish_lost=True)
         self._link = None
         self._in_callback = False
@@ -161,6 +201,7 @@ class Client:
         self._answers = {}        # what is waited for: None, or its event
         self._overflow = []       # published in callbacks without room
         self._return_code = None
+        self._why = None          # there is no connection
         self._tried = False       # the try to connect has ended
         self._ended = True        # there will be no connection
         self._lost = False        # loop_failure is to be asked
@@ -174,11 +215,14 @@ class Client:
 
     def set_username_pw(self, username, password=''):
         """Set user name and password, from the next connection on."""
+        if username is not None:
+            _must_be(str, username=username)
         self._core.set_credentials(username, password)
 
     def set_will(self, topic, payload, qos=0, retain=True):
         """Set what the server publishes if this client vanishes, from the next
         connection on."""
+        _must_be(str, topic=topic)
         self._core.set_will((topic, _bytes(payload), qos, retain))
 
     def connect(self, host, keepalive, port=PORT, ssl_ctx=None,
@@ -202,12 +246,27 @@ class Client:
         """
         if self._core.state != _core.STATE_STOPPED:
             raise StateError('connected already', _core.ERR_STATE)
+        self._check_connect(host, keepalive, port, ssl_ctx, sock_keepalive)
+        _must_be_callable(breconnect_cb=breconnect_cb, aconnect_cb=aconnect_cb,
+                          loop_failure=loop_failure)
         self._core.set_keep_alive(keepalive)
         self._before, self._after = breconnect_cb, aconnect_cb
         self._loop_failure = loop_failure
         self._set_up_link(host, port, ssl_ctx, sock_keepalive)
         self._start_loop = start_loop
         return self._connect()
+
+    @staticmethod
+    def _check_connect(host, keepalive, port, context, sock_keepalive):
+        _must_be(str, host=host)
+        if not host or '\0' in host:
+            raise ValueError('host: empty, or has U+0000')
+        _must_be_number('keepalive', keepalive, 65535)
+        _must_be_number('port', port, 65535)
+        if context and not hasattr(context, 'wrap_socket'):
+            raise TypeError('ssl_ctx must be an ssl.SSLContext')
+        if sock_keepalive:
+            _must_be_three('sock_keepalive', sock_keepalive)
 
     def _set_up_link(self, host, port, context, keepalive):
         def prepare(sock):
@@ -231,7 +290,7 @@ class Client:
             self._core.connect()
             return self._return_code
         self._tried = self._ended = self._lost = self._again = False
-        self._return_code = self._link.error = None
+        self._return_code = self._link.error = self._why = None
         self._core.tick(now_ms())
         self._connecting = True
         try:
@@ -247,7 +306,8 @@ class Client:
         if not in_time:
             raise TimeoutError('no answer of the server in time')
         if self._return_code is None:
-            raise self._link.error or self._why
+            raise self._link.error or self._why or LostError(
+                'the connection was not wanted any more', _core.ERR_CLOSED)
         if self.connected():
             self._greet = False
             self._call(self._after, 'aconnect_cb')
@@ -298,8 +358,8 @@ class Client:
         self._core.tick(now_ms())
         self._core.disconnect(limit)
         self._loop_failure = None
-        if self._in_callback:
-            return
+        if self._in_callback or self._connecting:
+            return  # connect() ends by it
         _run(self, lambda: self._ended, limit + 2000)
         self._forget()
         if self._core.outstanding():

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Callable, Iterator, Mapping, Optional, Type
 
 from . import _core
-from ._base import BaseClient, Queue, options_of, response_to
+from ._base import (BaseClient, Queue, not_connected, options_of,
+                    response_to)
 from ._errors import LostError, NoRoomError, StateError
 from ._link import Link, now_ms, wait
 
@@ -71,6 +72,7 @@ class Messages(Queue):
         connection any more."""
         self.done()
         if not self.items:
+            self.client._check_turn()
             self.feed(True)
             try:
                 self.client._link.pull()  # what is there needs no turn
@@ -115,6 +117,7 @@ class Client(BaseClient):
 
     def sleep(self, seconds: float) -> None:
         """Do what there is to do for so long."""
+        self._check_turn()
         self._run(lambda: False, seconds)
 
     def fileno(self) -> int:
@@ -128,6 +131,18 @@ class Client(BaseClient):
     def _requested(self) -> None:
         if not self._link.turning:
             self._link.write()
+
+    def _check_turn(self) -> None:
+        """Before anything that waits."""
+        if self._link.turning:
+            raise StateError('it would wait, in a function that is called by '
+                             'the loop', _core.ERR_STATE)
+
+    def _check(self) -> None:
+        """Before an answer is waited for."""
+        self._check_turn()
+        if self._is_over():
+            raise not_connected()
 
     def _run(self, ended: Callable[[], bool],
              timeout: Optional[float]) -> bool:
@@ -156,6 +171,7 @@ class Client(BaseClient):
     def connect(self, timeout: Optional[float] = None) -> _core.Event:
         """Connect; the event has session_present and properties. ConnectError:
         the first try failed."""
+        self._check_turn()
         if self._core.state != _core.STATE_STOPPED:
             raise StateError('connected already', _core.ERR_STATE)
         self._stopped, self._connecting = _Answer(), _Answer()
@@ -173,12 +189,14 @@ class Client(BaseClient):
     def disconnect(self, timeout: float = 5.0, reason_code: int = 0,
                    **properties: Any) -> None:
         """End the connection, when every publish has been acknowledged, or
-        after so many seconds."""
+        after so many seconds. In on_event it returns at once."""
         if self._core.state == _core.STATE_STOPPED or self._is_over():
             return
         self._core.tick(now_ms())
         self._core.disconnect(max(0, int(timeout * 1000)), reason_code,
                               properties or None)
+        if self._link.turning:
+            return
         try:
             self._until(self._stopped)
         finally:
@@ -228,7 +246,10 @@ class Client(BaseClient):
                 **properties: Any) -> Optional[_core.Event]:
         """Publish. QoS 1 and 2: returns when acknowledged, an event with
         reason_code and properties; QoS 0: when it is on its way.
-        DeliveryError: refused, expired, or lost with the session."""
+        DeliveryError: refused, expired, or lost with the session.
+        In on_event it returns at once."""
+        if qos and self._is_over():
+            raise not_connected()
         identifier = self._accept(topic, payload, qos, retain, properties)
         self._requested()
         if not identifier or self._link.turning:
@@ -260,6 +281,7 @@ class Client(BaseClient):
                 **properties: Any) -> _core.Message:
         """MQTT 5.0: publish, and wait for the answer. TimeoutError: none came
         within `timeout` seconds."""
+        self._check()
         replies = self._replies
         if not replies.topic:
             name = f'mqttloop/reply/{self._seed():016x}'
@@ -288,6 +310,7 @@ class Client(BaseClient):
                   **properties: Any) -> _core.Event:
         """Subscribe; messages come by `messages`. The event's reason_code is
         the QoS that was granted. RefusedError: the server wants it not."""
+        self._check()
         options = options_of(no_local, retain_as_published, retain_handling)
         event: _core.Event = self._ended(
             self._register(topic, qos, None, options, properties))
@@ -295,6 +318,7 @@ class Client(BaseClient):
 
     def unsubscribe(self, topic: str) -> _core.Event:
         """End what subscribe() began."""
+        self._check()
         key = self._keys.pop(topic, None)
         if key is None:
             raise ValueError('topic: there is no such subscription')
@@ -330,7 +354,11 @@ class Subscription(Messages):
         self._key = 0
 
     def __enter__(self) -> Subscription:
+        self.client._check()
+        if self in self.client._queues:
+            raise StateError('entered already', _core.ERR_STATE)
         self._key = self.client._register(*self._asked)
+        self.closed = False
         self.client._queues.append(self)
         try:
             self.client._ended(self._key)
@@ -352,4 +380,4 @@ class Subscription(Messages):
     def _leave(self) -> None:
         self.client._queues.remove(self)
         self.close()
-        self.client._core.unsubscribe(self._key)
+        self.client._leave(self._key, self._asked[0])

@@ -5,7 +5,7 @@ import os
 import sys
 
 from harness import broker, equal, main, raises, until
-from mqttloop import mqtt
+from mqttloop import Error, mqtt
 from mqttloop_asyncio import Client
 
 try:
@@ -62,6 +62,20 @@ def with_asyncio(port):
             async for message in client:
                 equal(message, ('a', 'b', 1, False))
                 break
+    asyncio.run(run())
+
+
+def not_trusted_by_asyncio(port):
+    """As an Error of the client; nothing is left behind."""
+    async def run():
+        for host, at in (('127.0.0.1', PORT), ('localhost', port)):
+            client = Client(host, at, ssl=context())
+            try:
+                async with client:
+                    raise AssertionError('connected')
+            except Error:
+                pass
+            assert client._task.done()
     asyncio.run(run())
 
 
