@@ -343,6 +343,8 @@ static void lwip_close(struct mqtt_transport *self)
 
     l->state_ = SHUT;
     l->pcb_ = NULL;
+    if (pcb && l->received_) /* else lwIP resets, and drops what is to leave */
+        tcp_recved(pcb, (u16_t)(l->received_->tot_len - l->taken_));
     if (pcb)
         let_go(pcb);
     if (l->received_)

@@ -354,6 +354,19 @@ static void what_is_sent_leaves_though_it_is_closed_at_once(void)
     CHECK(server.received == 3 && server.ended);
 }
 
+static void it_leaves_though_not_all_was_read(void)
+{
+    connects();
+    server_says("one two", 7);
+    expect_received("one two");
+    server_says("more", 4);
+    server_says("and more", 8);
+    CHECK(t->ops->recv(t, (char[1]){0}, 1) == 1);
+    CHECK(t->ops->send(t, "bye", 3) == 3);
+    closes();
+    CHECK(server.received == 3 && server.ended);
+}
+
 static void who_does_not_read_holds_its_server_back(void)
 {
     static uint8_t large[20000], got[1000];
@@ -620,6 +633,7 @@ int main(void)
     } tests[] = {
         TEST(bytes_go_both_ways),
         TEST(what_is_sent_leaves_though_it_is_closed_at_once),
+        TEST(it_leaves_though_not_all_was_read),
         TEST(who_does_not_read_holds_its_server_back),
         TEST(without_memory_it_waits_and_asks_again),
         TEST(a_connection_that_has_ended_is_not_touched),
