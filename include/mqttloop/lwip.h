@@ -50,8 +50,9 @@ struct mqtt_lwip {
     const char *detail_;
     uint16_t taken_;
     uint8_t state_;
-    int8_t error_; /* enum mqtt_error */
-    bool ended_;   /* by the server; what came before is still there */
+    int8_t error_;   /* enum mqtt_error */
+    bool ended_;     /* by the server; what came before is still there */
+    bool heard_out_; /* a turn has passed since it failed */
     bool finishing_, blocked_;
 };
 

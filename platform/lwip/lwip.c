@@ -1,6 +1,7 @@
 #include <mqttloop/client.h>
 #include <mqttloop/lwip.h>
 
+#include <lwip/def.h>
 #include <lwip/dns.h>
 #include <lwip/pbuf.h>
 #include <lwip/tcp.h>
@@ -74,14 +75,39 @@ static void on_error(void *arg, err_t error)
     fails_by(l, error);
 }
 
+/* What is given up has no right to its memory when others need it: nobody may
+ * answer for many minutes. */
+static void let_go(struct tcp_pcb *pcb)
+{
+    tcp_arg(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    tcp_setprio(pcb, TCP_PRIO_MIN);
+    if (tcp_close(pcb))
+        tcp_abort(pcb);
+}
+
+/* When both sides have ended, lwIP frees the connection later, and tells nobody:
+ * it is left to it now. */
+static void ends(struct mqtt_lwip *l, struct tcp_pcb *pcb)
+{
+    l->ended_ = true;
+    if (pcb->state == CLOSE_WAIT)
+        return;
+    l->pcb_ = NULL;
+    let_go(pcb);
+}
+
 static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p,
                          err_t error)
 {
     struct mqtt_lwip *l = arg;
 
-    (void)pcb, (void)error;
+    (void)error;
     if (!p)
-        l->ended_ = true;
+        ends(l, pcb);
     else if (l->received_)
         pbuf_cat(l->received_, p);
     else
@@ -146,20 +172,13 @@ static void connect_to(struct mqtt_lwip *l, const ip_addr_t *address)
         fails_by(l, error);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 /* It may be the answer for a connection that was given up since: then it is of
- * use only if the name is the same. */
+ * use only if the name is the same, which lwIP has as it was asked for first. */
 static void on_found(const char *name, const ip_addr_t *address, void *arg)
 {
     struct mqtt_lwip *l = arg;
 
-    if (l->state_ != LOOKING_UP || !same_text(name, l->server_->address))
+    if (l->state_ != LOOKING_UP || lwip_stricmp(name, l->server_->address))
         return;
     if (address)
         connect_to(l, address);
@@ -185,7 +204,7 @@ static void lwip_open(struct mqtt_transport *self,
 
     (void)now;
     l->server_ = server;
-    l->ended_ = l->finishing_ = l->blocked_ = false;
+    l->ended_ = l->heard_out_ = l->finishing_ = l->blocked_ = false;
     l->state_ = LOOKING_UP;
     if (!readable(server->address)) {
         fails(l, MQTT_ERR_SERVER, "not a name or an address");
@@ -257,9 +276,16 @@ static ptrdiff_t lwip_recv(struct mqtt_transport *self, void *bytes,
         drop_taken(l); /* an empty one */
     if (l->received_)
         return take(l, bytes, size);
-    if (l->state_ == FAILED)
-        return MQTT_IO_FAILED;
-    return l->ended_ ? MQTT_IO_END : MQTT_IO_WAIT;
+    if (l->ended_) /* also if lwIP then told of it as of an error */
+        return MQTT_IO_END;
+    return l->state_ == FAILED ? MQTT_IO_FAILED : MQTT_IO_WAIT;
+}
+
+/* The server has gone. Why, it may have said before: that is read in what is left
+ * of this turn, then the failure is told. */
+static ptrdiff_t hear_out(const struct mqtt_lwip *l)
+{
+    return l->received_ && !l->heard_out_ ? MQTT_IO_WAIT : MQTT_IO_FAILED;
 }
 
 /* A smaller piece may find memory where a large one did not. */
@@ -270,9 +296,13 @@ static ptrdiff_t lwip_send(struct mqtt_transport *self, const void *bytes,
     err_t error = ERR_MEM;
 
     if (l->state_ != OPEN)
-        return MQTT_IO_FAILED;
+        return hear_out(l);
+    if (!l->pcb_) /* both sides have ended */
+        return MQTT_IO_WAIT;
     if (size > tcp_sndbuf(l->pcb_))
         size = tcp_sndbuf(l->pcb_);
+    if (size > UINT16_MAX) /* with scaled windows */
+        size = UINT16_MAX;
     for (; size; size /= 2) {
         error = tcp_write(l->pcb_, bytes, (u16_t)size,
                           TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE);
@@ -306,17 +336,6 @@ static ptrdiff_t lwip_flush(struct mqtt_transport *self)
     return l->finishing_ ? MQTT_IO_WAIT : 0;
 }
 
-static void let_go(struct tcp_pcb *pcb)
-{
-    tcp_arg(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    if (tcp_close(pcb))
-        tcp_abort(pcb);
-}
-
 static void lwip_close(struct mqtt_transport *self)
 {
     struct mqtt_lwip *l = of(self);
@@ -324,6 +343,8 @@ static void lwip_close(struct mqtt_transport *self)
 
     l->state_ = SHUT;
     l->pcb_ = NULL;
+    if (pcb && l->received_) /* else lwIP resets, and drops what is to leave */
+        tcp_recved(pcb, (u16_t)(l->received_->tot_len - l->taken_));
     if (pcb)
         let_go(pcb);
     if (l->received_)
@@ -334,10 +355,15 @@ static void lwip_close(struct mqtt_transport *self)
 
 /* ---- the rest ------------------------------------------------------------- */
 
-/* There is no descriptor; each turn tries all. */
+/* There is no descriptor; each turn tries all. This one is over. */
 static bool lwip_want(struct mqtt_transport *self, unsigned mask)
 {
-    (void)self, (void)mask;
+    struct mqtt_lwip *l = of(self);
+
+    if (l->state_ == FAILED && mask & MQTT_WRITE) {
+        l->heard_out_ = true;
+        wake(l);
+    }
     return true;
 }
 

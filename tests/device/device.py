@@ -165,6 +165,12 @@ def board_case(image, word, code):
     return Board(image, word, options=['-nic', 'none']).ends(code).strip()
 
 
+def over_lwip(image):
+    """The transport alone, with lwIP as its server; how many tests."""
+    text = Board(image, options=['-nic', 'none']).ends()
+    return f'{len(text.split())} tests'
+
+
 def is_on_time(line, wanted):
     """The same, at most a millisecond later: between the board's waking and
     the line the next one may begin."""
@@ -264,6 +270,8 @@ def cases(report, bench):
         report.case(f'{name} traps', board_case, hello, word, TRAPPED)
     report.case('deadlines hold to the millisecond in virtual time',
                 virtual_time, bench.images['timers'])
+    report.case('the transport over lwIP, in a network of its own', over_lwip,
+                bench.images['lwip'])
     bench.broker.start()
     for version, name in ((4, '3.1.1'), (5, '5.0')):
         for way in ('ethernet', 'line'):
@@ -271,6 +279,10 @@ def cases(report, bench):
                         getattr(bench, way)('echo', version))
         report.case(f'100 KiB both ways through 1 KiB, {name}', runs,
                     bench.ethernet('stream', version))
+        report.case(f'100 KiB are read past, {name}', runs,
+                    bench.ethernet('oversize', version))
+        report.case(f'100 KiB are refused after their first part, {name}', runs,
+                    bench.ethernet('refuse', version))
         report.case(f'the broker is restarted, {name}, ethernet', restarts,
                     bench, bench.ethernet('outlive', version))
         report.case(f'QoS 0, 1 and 2 both ways, {name}, line of a Cortex-M0',
@@ -308,6 +320,8 @@ def build(folder):
     images = {
         'hello': build_.firmware('hello', [HERE / 'hello.c']),
         'timers': build_.firmware('timers', [HERE / 'timers.c']),
+        'lwip': build_.firmware('lwip', [HERE / 'lwip.c'], lwip=HERE / 'lwip',
+                                link='-Wl,--defsym=board_ram_size=4M'),
         'ethernet': build_.firmware(
             'station_ethernet', [station, HERE / 'way_ethernet.c'],
             ethernet=True, more=f'-include {HERE}/dns_port.h'),

@@ -119,6 +119,18 @@ class Core:
             raise Failure(f'global names of others: {bad}')
 
 
+def has_no_float(arguments):
+    """Also none that is only carried about: no helper would tell of it."""
+    files = [*arguments.sources, *arguments.private.rglob('*.h'),
+             *arguments.include.rglob('*.h')]
+    words = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\])*"|//[^\n]*', re.S)
+    bad = [file.name for file in files
+           if re.search(r'\b(float|double)\b', words.sub('', file.read_text()))]
+    if bad:
+        raise Failure(f'float or double in {bad}')
+    return f'{len(files)} files'
+
+
 def build_for_arm(compiler, folder, arguments):
     """The core's archive for a Cortex-M0, without a C library's headers."""
     flags = ['-mcpu=cortex-m0', '-mthumb']
@@ -215,6 +227,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         core = Core(folder, arguments.core, arguments.c, ['-no-pie'], '')
         check_core(report, 'here', core, core.needs_memory_functions_only)
+        report.case('core, no float and no double', has_no_float, arguments)
         check_shared(report, arguments)
         check_arm(report, folder, arguments)
     report.end()

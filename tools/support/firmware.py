@@ -49,7 +49,7 @@ VIRT = Board(BOARDS / 'riscv32-virt', 'riscv64-unknown-elf-',
               'qemu-system-riscv32': 'qemu-system-misc'})
 RULES = '''
 rule cc
-  command = {cc} {flags} {includes} $more -MMD -MF $out.d -c $in -o $out
+  command = {cc} {flags} {includes} $more -MD -MF $out.d -c $in -o $out
   depfile = $out.d
   deps = gcc
   description = cc $in
@@ -63,10 +63,9 @@ rule ld
   command = {cc} {flags} {link} $more $in -o $out
   description = ld $out
 '''
-ETHERNET = [MPS2.folder / 'lan9118.c', MPS2.folder / 'ethernet.c',
-            TOP / 'platform/lwip/lwip.c']
+ETHERNET = [MPS2.folder / 'lan9118.c', MPS2.folder / 'ethernet.c']
 LWIP = [*(f'core/{name}.c' for name in
-          ('init def dns inet_chksum ip mem memp netif pbuf tcp tcp_in '
+          ('init def dns inet_chksum ip mem memp netif pbuf stats tcp tcp_in '
            'tcp_out timeouts udp').split()),
         *(f'core/ipv4/{name}.c' for name in
           'etharp icmp ip4 ip4_addr ip4_frag'.split()),
@@ -117,18 +116,24 @@ class Build:
 
     def line(self):
         """Sources of a way over the board's serial line."""
-        return [self.board.folder / 'line.c', TOP / 'platform/uart/uart.c']
+        return [self.board.folder / 'uart.c', BOARDS / 'cortex-m/line.c',
+                TOP / 'platform/uart/uart.c']
 
-    def firmware(self, name, sources, ethernet=False, more='', link='',
-                 core='core.a'):
-        """One more: its file. `more` is for the compiler."""
+    def firmware(self, name, sources, ethernet=False, lwip=None, more='',
+                 link='', core='core.a'):
+        """One more: its file. `lwip`: with it, and the folder of its options;
+        Ethernet brings the board's. `more` is for the compiler."""
         if ethernet:
-            self.wants_lwip = True
-            more += f' -isystem {self.lwip}/include -I{MPS2.folder}/lwip'
+            lwip = MPS2.folder / 'lwip'
             sources = [*sources, *ETHERNET]
+        if lwip:
+            self.wants_lwip = True
+            more += f' -isystem {self.lwip}/include -I{lwip} ' \
+                f'-I{MPS2.folder}/lwip'
+            sources = [*sources, TOP / 'platform/lwip/lwip.c']
         objects = [self.object(s, more)
                    for s in [*sources, *self.board.sources]]
-        if ethernet:
+        if lwip:
             more += ' -Wno-error'
             objects += [self.object(self.lwip / s, more) for s in LWIP]
         self.lines.append(f'build {name}.elf: ld {" ".join(objects)} {core}\n'

@@ -273,10 +273,16 @@ static void check_host(mp_obj_t host)
 static void check_keepalive(mp_obj_t given)
 {
     mp_obj_t *times;
+    size_t count = 0;
 
     if (given == mp_const_none)
         return;
-    mp_obj_get_array_fixed_n(given, 3, &times);
+    if (mp_obj_is_type(given, &mp_type_tuple) ||
+        mp_obj_is_type(given, &mp_type_list))
+        mp_obj_get_array(given, &count, &times);
+    if (count != 3)
+        mp_raise_TypeError(
+            MP_ERROR_TEXT("sock_keepalive must be (count, idle, interval)"));
     for (int i = 0; i < 3; i++)
         number_from(MP_QSTR_sock_keepalive, times[i], 1, LONGEST_MS);
 }

@@ -322,8 +322,8 @@ class Client(BaseClient):
     async def _publish(self, topic: str, payload: _core.Bytes, qos: int,
                        retain: bool, properties: Mapping[str, Any]
                        ) -> Optional[_core.Event]:
-        if qos or not self._is_over():
-            self._check()
+        if qos or self._soon is None and not self._is_over():
+            self._check()  # with QoS 0 once in a turn
         identifier = await self._accept(topic, payload, qos, retain,
                                         properties)
         if not identifier:

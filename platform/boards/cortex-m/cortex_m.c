@@ -51,6 +51,19 @@ void cortex_m_print(const char *text)
     debugger(WRITE_TEXT, text);
 }
 
+void board_print(const char *text);
+
+void board_print_number(uint32_t number)
+{
+    char digits[11], *at = &digits[sizeof(digits) - 1];
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    board_print(at);
+}
+
 void cortex_m_trap(const void *stack_limit)
 {
     REGISTER(CONFIGURATION) |= UNALIGNED_TRAPS | DIVISION_BY_ZERO_TRAPS;
@@ -69,4 +82,16 @@ void cortex_m_enable_interrupt(unsigned number)
 void cortex_m_clear_pending(unsigned number)
 {
     REGISTER(NVIC_CLEAR_PENDING) = 1u << number;
+}
+
+void cortex_m_hold(struct mqtt_coop_board *board)
+{
+    (void)board;
+    cortex_m_mask();
+}
+
+void cortex_m_release(struct mqtt_coop_board *board)
+{
+    (void)board;
+    cortex_m_unmask();
 }

@@ -26,6 +26,9 @@ const char *cortex_m_arguments(void);
 /** To the debugger's console. */
 void cortex_m_print(const char *text);
 
+/** In decimal, by the board's board_print(). */
+void board_print_number(uint32_t number);
+
 /** Trap unaligned words and divisions by zero, and what grows into the 32
  * bytes at `stack_limit`. Cortex-M3 and above. */
 void cortex_m_trap(const void *stack_limit);
@@ -42,6 +45,11 @@ static inline void cortex_m_unmask(void)
 {
     __asm volatile("cpsie i" ::: "memory");
 }
+
+/** The same, for struct mqtt_coop_board. */
+struct mqtt_coop_board;
+void cortex_m_hold(struct mqtt_coop_board *board);
+void cortex_m_release(struct mqtt_coop_board *board);
 
 /** Until an interrupt is pending, masked or not. */
 static inline void cortex_m_wait_for_interrupt(void)

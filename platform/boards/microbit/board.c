@@ -38,18 +38,6 @@ static uint32_t counter_ms(struct mqtt_coop_board *self)
     return milliseconds;
 }
 
-static void mask(struct mqtt_coop_board *self)
-{
-    (void)self;
-    cortex_m_mask();
-}
-
-static void unmask(struct mqtt_coop_board *self)
-{
-    (void)self;
-    cortex_m_unmask();
-}
-
 /* The comparison is only to end the sleep: nobody serves it. */
 static void sleep_at_most(struct mqtt_coop_board *self, uint32_t most_ms)
 {
@@ -65,7 +53,8 @@ static void sleep_at_most(struct mqtt_coop_board *self, uint32_t most_ms)
     cortex_m_clear_pending(BOARD_TIMER);
 }
 
-struct mqtt_coop_board board_coop = {counter_ms, mask, unmask, sleep_at_most};
+struct mqtt_coop_board board_coop = {counter_ms, cortex_m_hold,
+                                     cortex_m_release, sleep_at_most};
 
 void board_begin(void)
 {
@@ -78,15 +67,4 @@ void board_begin(void)
 void board_print(const char *text)
 {
     cortex_m_print(text);
-}
-
-void board_print_number(uint32_t number)
-{
-    char digits[11], *at = &digits[sizeof(digits) - 1];
-
-    *at = '\0';
-    do
-        *--at = (char)('0' + number % 10);
-    while (number /= 10);
-    board_print(at);
 }

@@ -22,7 +22,6 @@ extern struct mqtt_coop_board board_coop;
 
 /** To the debugger. */
 void board_print(const char *text);
-void board_print_number(uint32_t number);
 
 /** The serial line, with memory for 256 bytes each way. For mqtt_uart_init(). */
 extern struct mqtt_pipe board_line;

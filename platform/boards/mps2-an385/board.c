@@ -28,18 +28,6 @@ static uint32_t counter_ms(struct mqtt_coop_board *self)
     return milliseconds;
 }
 
-static void mask(struct mqtt_coop_board *self)
-{
-    (void)self;
-    cortex_m_mask();
-}
-
-static void unmask(struct mqtt_coop_board *self)
-{
-    (void)self;
-    cortex_m_unmask();
-}
-
 static void stop_alarm(void)
 {
     REGISTER(ALARM + TIMER_CONTROL) = 0;
@@ -61,7 +49,8 @@ static void sleep_at_most(struct mqtt_coop_board *self, uint32_t most_ms)
     stop_alarm();
 }
 
-struct mqtt_coop_board board_coop = {counter_ms, mask, unmask, sleep_at_most};
+struct mqtt_coop_board board_coop = {counter_ms, cortex_m_hold,
+                                     cortex_m_release, sleep_at_most};
 
 void board_begin(void)
 {
@@ -87,15 +76,4 @@ void board_print(const char *text)
 {
     while (*text)
         print_byte(*text++);
-}
-
-void board_print_number(uint32_t number)
-{
-    char digits[11], *at = &digits[sizeof(digits) - 1];
-
-    *at = '\0';
-    do
-        *--at = (char)('0' + number % 10);
-    while (number /= 10);
-    board_print(at);
 }

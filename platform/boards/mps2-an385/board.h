@@ -26,7 +26,6 @@ extern struct mqtt_coop_board board_coop;
 
 /** The console, UART0: waits until all is written. */
 void board_print(const char *text);
-void board_print_number(uint32_t number);
 
 /** The serial line, UART1, with memory for 256 bytes each way: what it does
  * not hold stays in the line. For mqtt_uart_init(). */

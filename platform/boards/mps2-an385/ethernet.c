@@ -20,6 +20,15 @@ uint32_t sys_now(void)
     return (uint32_t)mqtt_coop_now(scheduler);
 }
 
+/* Where the clock stands when it is asked is all that is random here. */
+uint32_t board_random(void)
+{
+    static uint32_t bits;
+
+    bits = bits * 1664525u + 1013904223u + sys_now();
+    return bits ^ bits >> 16;
+}
+
 void board_ethernet_interrupt(void)
 {
     lan9118_hush();

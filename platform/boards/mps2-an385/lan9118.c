@@ -24,6 +24,7 @@ enum {
 #define RECEIVED_INTERRUPT (1u << 3)
 #define PHY_INTERRUPT (1u << 18)
 #define TX_ON 2u
+#define RX_ERROR (1u << 15) /* in RX_STATUS: sum, length, collision */
 #define SOFT_RESET 1u
 #define STORE_AND_FORWARD (1u << 20)
 #define FIFO_5K_FOR_SENDING (5u << 16)
@@ -124,11 +125,18 @@ bool lan9118_link(void)
 
 /* ---- frames ---------------------------------------------------------------- */
 
+/* One that came damaged is dropped. */
 size_t lan9118_received(void)
 {
-    if (!(REGISTER(CHIP + RX_FIFO) & 0x00FF0000u))
-        return 0;
-    return (REGISTER(CHIP + RX_STATUS) >> 16) & 0x3FFF;
+    while (REGISTER(CHIP + RX_FIFO) & 0x00FF0000u) {
+        uint32_t status = REGISTER(CHIP + RX_STATUS);
+        size_t size = (status >> 16) & 0x3FFF;
+
+        if (!(status & RX_ERROR))
+            return size;
+        lan9118_skip(size);
+    }
+    return 0;
 }
 
 void lan9118_read(void *bytes, size_t size)

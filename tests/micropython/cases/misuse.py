@@ -62,10 +62,15 @@ def changed_while_it_waits(port):
     client.disconnect()
 
 
-def bad_context(port):
-    """What is no SSLContext is refused by its name."""
-    raises(TypeError, 'ssl_ctx must', mqtt.Client('b', True).connect, HOST, 60,
-           port, ssl_ctx=5)
+def bad_arguments(port):
+    """They are refused by their names."""
+    connect = mqtt.Client('b', True).connect
+    raises(TypeError, 'ssl_ctx must', connect, HOST, 60, port, ssl_ctx=5)
+    for wrong in 5, (1, 2), 'abc', {}:
+        raises(TypeError, 'sock_keepalive must', connect, HOST, 60, port,
+               sock_keepalive=wrong)
+    raises(TypeError, 'sock_keepalive must', connect, HOST, 60, port,
+           sock_keepalive=(1, 2, 'x'))
 
 
 def ended_in_another_callback(port):

@@ -7,8 +7,9 @@
 #define LWIP_PLATFORM_DIAG(x)
 #define LWIP_PLATFORM_ASSERT(x) cortex_m_exit(103)
 
-/* The numbers of ports and lookups begin where the clock stands. */
-uint32_t sys_now(void);
-#define LWIP_RAND() (sys_now() * 2654435761u)
+/* Numbers of ports and lookups: another one each time, for lwIP asks until it has
+ * one that is free. */
+uint32_t board_random(void);
+#define LWIP_RAND() board_random()
 
 #endif

@@ -1,21 +1,4 @@
-/* The serial line: UART1, by interrupts, a ring each way. */
-#include "board.h"
-
-#define LINE 0x40005000
-enum {
-    UART_DATA = 0,
-    UART_STATE = 4,
-    UART_CONTROL = 8,
-    UART_CLEAR = 12,
-    UART_DIVIDER = 16
-};
-#define FULL_TO_SEND 1u
-#define FULL_RECEIVED 2u
-#define SENDS 1u /* in UART_CLEAR: */
-#define RECEIVES 2u
-#define BOTH_ENABLED 3u /* in UART_CONTROL: */
-#define SENT_INTERRUPTS 4u
-#define RECEIVED_INTERRUPTS 8u
+#include "line.h"
 
 /* One side moves `head`, the other `tail`; both run over 16 bits. */
 #define RING 256u
@@ -24,9 +7,11 @@ struct ring {
     volatile uint16_t head, tail;
 };
 static struct ring received, to_send;
-static volatile bool held_back; /* bytes wait in the line for room */
+static volatile bool held_back; /* bytes wait in the UART for room */
 static volatile bool refused;   /* somebody waits for room to send */
 static bool begun;
+
+extern struct mqtt_pipe board_line;
 
 static unsigned used(const struct ring *ring)
 {
@@ -50,46 +35,38 @@ static uint8_t get(struct ring *ring)
 /* Interrupts are off, or this is one. */
 static void fill_receiver(void)
 {
-    while (used(&received) < RING &&
-           (REGISTER(LINE + UART_STATE) & FULL_RECEIVED))
-        put(&received, (uint8_t)REGISTER(LINE + UART_DATA));
+    uint8_t byte;
+
+    while (used(&received) < RING && uart_takes(&byte))
+        put(&received, byte);
     held_back = used(&received) == RING;
+    uart_holds(held_back);
 }
 
 static void drain_sender(void)
 {
-    while (used(&to_send) && !(REGISTER(LINE + UART_STATE) & FULL_TO_SEND))
-        REGISTER(LINE + UART_DATA) = get(&to_send);
+    while (uart_is_free() && used(&to_send))
+        uart_gives(get(&to_send));
 }
 
-/* Acknowledged before it is served: a byte that comes in between interrupts
- * again. */
-void board_line_interrupt(unsigned number)
+void line_serve(void)
 {
-    bool wakes = number == BOARD_UART1_RECEIVES;
+    unsigned before = used(&received);
 
-    REGISTER(LINE + UART_CLEAR) = wakes ? RECEIVES : SENDS;
-    if (wakes) {
-        fill_receiver();
-    } else {
-        drain_sender();
-        wakes = refused && used(&to_send) <= RING / 4;
-    }
-    if (!wakes)
+    fill_receiver();
+    drain_sender();
+    if (used(&received) == before && !(refused && used(&to_send) <= RING / 4))
         return;
     refused = false;
     if (board_line.wake)
         board_line.wake(board_line.context);
 }
 
-static void begin(void)
+static void begin_once(void)
 {
+    if (!begun)
+        uart_begin();
     begun = true;
-    REGISTER(LINE + UART_DIVIDER) = 217;
-    REGISTER(LINE + UART_CONTROL) =
-        BOTH_ENABLED | SENT_INTERRUPTS | RECEIVED_INTERRUPTS;
-    cortex_m_enable_interrupt(BOARD_UART1_RECEIVES);
-    cortex_m_enable_interrupt(BOARD_UART1_SENDS);
 }
 
 static size_t line_read(struct mqtt_pipe *self, void *bytes, size_t size)
@@ -98,8 +75,7 @@ static size_t line_read(struct mqtt_pipe *self, void *bytes, size_t size)
     size_t n = 0;
 
     (void)self;
-    if (!begun)
-        begin();
+    begin_once();
     while (n < size && used(&received))
         to[n++] = get(&received);
     if (held_back) {
@@ -127,8 +103,7 @@ static void line_write(struct mqtt_pipe *self, const void *bytes, size_t size)
     const uint8_t *from = bytes;
 
     (void)self;
-    if (!begun)
-        begin();
+    begin_once();
     while (size--)
         put(&to_send, *from++);
     cortex_m_mask();
