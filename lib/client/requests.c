@@ -28,21 +28,17 @@ enum mqtt_error mqtt_connect(struct mqtt_client *client)
     return MQTT_OK;
 }
 
-static enum mqtt_error check_end(struct mqtt_client *c,
+static enum mqtt_error check_end(const struct mqtt_client *c,
                                  const struct mqtt_disconnect_options *options)
 {
     bool ends = c->at_once_;
-    enum mqtt_error error;
 
-    if (!c->engine_.protocol_->disconnect_check)
-        return c->config_->drop_unsupported ||
-                       (!options->reason_code && !options->properties.size)
-                   ? MQTT_OK
-                   : MQTT_ERR_PROTOCOL_VERSION;
-    error = c->engine_.protocol_->disconnect_check(options, ends, &ends);
-    if (!error)
-        c->end_ = *options;
-    return error;
+    if (c->engine_.protocol_->disconnect_check)
+        return c->engine_.protocol_->disconnect_check(options, ends, &ends);
+    return c->config_->drop_unsupported ||
+                   (!options->reason_code && !options->properties.size)
+               ? MQTT_OK
+               : MQTT_ERR_PROTOCOL_VERSION;
 }
 
 /* Whether there is something to end. */
@@ -53,8 +49,14 @@ static enum mqtt_error check_running(const struct mqtt_client *c)
     return mqtt_client_is(c, MQTT_CLIENT_STOPPED) ? MQTT_ERR_STATE : MQTT_OK;
 }
 
-static enum mqtt_error disconnect(struct mqtt_client *c, uint32_t timeout_ms)
+/* What the version that is spoken does not say is dropped, also if another one
+ * is spoken when DISCONNECT leaves. */
+static enum mqtt_error disconnect(struct mqtt_client *c, uint32_t timeout_ms,
+                                  const struct mqtt_disconnect_options *options)
 {
+    memset(&c->end_, 0, sizeof c->end_);
+    if (options && c->engine_.protocol_->disconnect_check)
+        c->end_ = *options;
     mqtt_client_ask_time(c);
     c->wanted_ = false;
     c->draining_ = timeout_ms != 0;
@@ -71,10 +73,7 @@ enum mqtt_error mqtt_disconnect(struct mqtt_client *client, uint32_t timeout_ms)
 {
     enum mqtt_error error = check_running(client);
 
-    if (error)
-        return error;
-    memset(&client->end_, 0, sizeof client->end_);
-    return disconnect(client, timeout_ms);
+    return error ? error : disconnect(client, timeout_ms, NULL);
 }
 
 enum mqtt_error
@@ -85,5 +84,5 @@ mqtt_disconnect_with(struct mqtt_client *client, uint32_t timeout_ms,
 
     if (!error)
         error = check_end(client, options);
-    return error ? error : disconnect(client, timeout_ms);
+    return error ? error : disconnect(client, timeout_ms, options);
 }

@@ -528,6 +528,39 @@ static void test_after_the_fallback_requests_are_those_of_3_1_1(void **state)
     expect_bytes(s, 0xE0, 0x00);
 }
 
+/* What is dropped leaves nothing of what was asked for before, though 5.0 is
+ * spoken again by the time that DISCONNECT leaves. */
+static void test_what_disconnect_drops_is_not_an_earlier_one(void **state)
+{
+    struct script *s = *state;
+    const struct mqtt_disconnect_options with_will = {0x04, {NULL, 0}};
+
+    with_fallback(s);
+    s->config.drop_unsupported = true;
+    start(s);
+    publish(s, "a", "1", MQTT_QOS_1);
+    connects(s);
+    assert_int_equal(mqtt_disconnect_with(&s->client, 600000, &with_will),
+                     MQTT_OK);
+    expect_connect(s, 5);
+    closes(s);
+    assert_int_equal(mqtt_connect(&s->client), MQTT_OK);
+    server_accepts(s);
+    expect_connect(s, 4);
+    assert_int_equal(mqtt_disconnect_with(&s->client, 600000, &with_will),
+                     MQTT_OK);
+    closes(s);
+    reopened(s);
+    expect_connect(s, 5);
+    server_connack(s, 0, 0);
+    pull(s, MQTT_EVENT_CONNECTED);
+    expect_packet(s, 0x32, 1);
+    server_answers(s, 0x40, 1);
+    expect_published(s, 1, MQTT_OUTCOME_ACKNOWLEDGED);
+    expect_no_event(s);
+    expect_bytes(s, 0xE0, 0x00);
+}
+
 /* It was registered before; the version is known only now. */
 static void test_a_subscription_with_options_is_told_of(void **state)
 {
@@ -558,6 +591,7 @@ static const struct CMUnitTest tests[] = {
     script_test(test_a_stream_goes_along_without_its_properties),
     script_test(test_messages_go_along_where_the_ring_wraps),
     script_test(test_after_the_fallback_requests_are_those_of_3_1_1),
+    script_test(test_what_disconnect_drops_is_not_an_earlier_one),
     script_test(test_a_subscription_with_options_is_told_of),
 };
 
