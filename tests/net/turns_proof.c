@@ -79,14 +79,14 @@ static int be_slow(bool same, const char *file)
 
 static char self[4096];
 
-static int result_of(const char *how, off_t runs)
+static int result_of(const char *how, off_t least, off_t most)
 {
     char file[] = "/tmp/mqttloop-turns-XXXXXX";
     const char *arguments[] = {self, how, file, NULL};
     int status, counted = mkstemp(file);
 
     status = program_wait(program_start(arguments, NULL));
-    assert_int_equal(lseek(counted, 0, SEEK_END), runs);
+    assert_in_range(lseek(counted, 0, SEEK_END), least, most);
     close(counted);
     unlink(file);
     return status;
@@ -95,13 +95,14 @@ static int result_of(const char *how, off_t runs)
 static void test_the_same_is_too_slow_each_time(void **state)
 {
     (void)state;
-    assert_int_equal(result_of("same", 3), 1);
+    assert_int_equal(result_of("same", 3, 3), 1);
 }
 
+/* Two runs, or a third where the machine has stopped one more test. */
 static void test_another_is_too_slow_each_time(void **state)
 {
     (void)state;
-    assert_int_equal(result_of("another", 2), 0);
+    assert_int_equal(result_of("another", 2, 3), 0);
 }
 
 int main(int argc, char **argv)
