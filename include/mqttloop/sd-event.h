@@ -28,9 +28,10 @@ struct mqtt_sd_event {
 
 /** Drive `client` from `event` from now on, in whatever state it is; mqtt_loop()
  * is refused from then on. sd-event allocates a source for each slot that is
- * used. `adapter` is filled in, so it must not be attached already. MQTT_ERR_ARGUMENT: something is NULL,
- * or the client has no drive (one of mqtt_client_new() has). MQTT_ERR_SYSTEM:
- * sd-event has no timer for us: no memory, or a loop of another process. */
+ * used. `adapter` is filled in, so it must not be attached already.
+ * MQTT_ERR_ARGUMENT: something is NULL, or the client has no drive (one of
+ * mqtt_client_new() has). MQTT_ERR_SYSTEM: sd-event has no timer for us: no
+ * memory, or a loop of another process. */
 enum mqtt_error mqtt_sd_event_attach(struct mqtt_sd_event *adapter,
                                      sd_event *event,
                                      struct mqtt_client *client);

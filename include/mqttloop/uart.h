@@ -22,11 +22,11 @@
  *                                                 by the server, 'R' refused,
  *                                                 'N' no such name, 'F' failed
  *
- * `id` counts connections from 1, so that what comes late is known; a bridge that
- * begins says 'D' 0 'F', by which what was up with another one ends. The port's
- * higher byte is first. 256 zeros before 'C', 'U' and 'D' 0 bring the reader back
- * into step, wherever it was. The line may lose bytes only together with the connection:
- * at a real one the lines RTS and CTS see to that.
+ * `id` counts connections from 1, so that what comes late is known; a bridge
+ * that begins says 'D' 0 'F', by which what was up with another one ends. The
+ * port's higher byte is first. 256 zeros before 'C', 'U' and 'D' 0 bring the
+ * reader back into step, wherever it was. The line may lose bytes only together
+ * with the connection: at a real one the lines RTS and CTS see to that.
  */
 #ifndef MQTTLOOP_UART_H
 #define MQTTLOOP_UART_H
