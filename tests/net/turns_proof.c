@@ -11,18 +11,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+/* Processor time of this program is what it says: a machine that stops would
+ * else add some of its own. */
+static unsigned long spent_us;
+
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    if (clock != CLOCK_THREAD_CPUTIME_ID)
+        return (int)syscall(SYS_clock_gettime, clock, at);
+    at->tv_sec = (time_t)(spent_us / 1000000);
+    at->tv_nsec = (long)(spent_us % 1000000) * 1000;
+    return 0;
+}
+
 static void take(unsigned us)
 {
-    clock_t end = clock() + (clock_t)us * CLOCKS_PER_SEC / 1000000;
-
     turn_begin();
-    while (clock() < end)
-        ;
+    spent_us += us;
     turn_end();
 }
 
@@ -79,14 +90,14 @@ static int be_slow(bool same, const char *file)
 
 static char self[4096];
 
-static int result_of(const char *how, off_t least, off_t most)
+static int result_of(const char *how, off_t runs)
 {
     char file[] = "/tmp/mqttloop-turns-XXXXXX";
     const char *arguments[] = {self, how, file, NULL};
     int status, counted = mkstemp(file);
 
     status = program_wait(program_start(arguments, NULL));
-    assert_in_range(lseek(counted, 0, SEEK_END), least, most);
+    assert_int_equal(lseek(counted, 0, SEEK_END), runs);
     close(counted);
     unlink(file);
     return status;
@@ -95,14 +106,13 @@ static int result_of(const char *how, off_t least, off_t most)
 static void test_the_same_is_too_slow_each_time(void **state)
 {
     (void)state;
-    assert_int_equal(result_of("same", 3, 3), 1);
+    assert_int_equal(result_of("same", 3), 1);
 }
 
-/* Two runs, or a third where the machine has stopped one more test. */
 static void test_another_is_too_slow_each_time(void **state)
 {
     (void)state;
-    assert_int_equal(result_of("another", 2, 3), 0);
+    assert_int_equal(result_of("another", 2), 0);
 }
 
 int main(int argc, char **argv)
