@@ -1,10 +1,11 @@
 #include "turns.h"
 
+#include "which.h"
+
 #include <dlfcn.h>
+#include <errno.h>
 #include <mqttloop/posix.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static _Thread_local uint64_t begun_at_us;
 static _Thread_local unsigned long longest_us;
@@ -39,18 +38,49 @@ static bool is_only_printed(void)
 #endif
 }
 
-/* ---- three tries: a machine may stop in the middle of a turn -------------- */
+/* ---- three runs: a machine may stop in the middle of a turn ---------------- */
 
-#define TRIES 3
+#define RUNS 3
+#define MOST 256 /* more tests than a program has */
 
-static int *was_too_long; /* shared by the tries and who judges them */
+/* Tests with a turn that was too long, in one run. */
+struct slow {
+    unsigned count;
+    uintptr_t tests[MOST];
+};
+
+static struct slow *slow_now; /* shared by a run and who judges it */
+
+static bool has(const struct slow *slow, uintptr_t test)
+{
+    for (unsigned i = 0; i < slow->count; i++)
+        if (slow->tests[i] == test)
+            return true;
+    return false;
+}
+
+static void note_slow(uintptr_t test)
+{
+    if (!has(slow_now, test) && slow_now->count < MOST)
+        slow_now->tests[slow_now->count++] = test;
+}
+
+static void keep_what_both_have(struct slow *slow, const struct slow *other)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < slow->count; i++)
+        if (has(other, slow->tests[i]))
+            slow->tests[kept++] = slow->tests[i];
+    slow->count = kept;
+}
 
 /* The child, whose standard output is `output` if that isn't negative. */
-static pid_t begin_try(int output)
+static pid_t begin_run(int output)
 {
     pid_t pid;
 
-    *was_too_long = 0;
+    slow_now->count = 0;
     fflush(NULL);
     pid = fork();
     if (pid != 0)
@@ -61,79 +91,8 @@ static pid_t begin_try(int output)
     return 0;
 }
 
-/* All of it, to be freed. */
-static char *content_of_output(int output)
-{
-    off_t size = lseek(output, 0, SEEK_END);
-    char *bytes = calloc(1, (size_t)size + 1);
-
-    if (!bytes || pread(output, bytes, (size_t)size, 0) != size)
-        abort();
-    return bytes;
-}
-
-static void show(int output)
-{
-    char *bytes = content_of_output(output), *at = bytes;
-    ssize_t size;
-
-    while (*at && (size = write(STDOUT_FILENO, at, strlen(at))) > 0)
-        at += size;
-    free(bytes);
-}
-
-/* ---- and one and the same test has to be too slow in each ------------------- */
-
-#define BEGUN "[ RUN      ] "
-#define GOOD "[       OK ] "
-
-static bool has_line(const char *output, const char *begin, const char *name)
-{
-    size_t begin_size = strlen(begin), name_size = strlen(name);
-    const char *at = output;
-
-    while ((at = strstr(at, begin)) != NULL) {
-        at += begin_size;
-        if (!strncmp(at, name, name_size) && at[name_size] == '\n')
-            return true;
-    }
-    return false;
-}
-
-/* A test that began in this run, and before, and did not end well in either. */
-static bool has_failed_again(const char *output, const char *before)
-{
-    const char *at = output;
-    char name[256];
-
-    while ((at = strstr(at, BEGUN)) != NULL) {
-        at += sizeof BEGUN - 1;
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\n"), at);
-        if (!has_line(output, GOOD, name) && !has_line(before, GOOD, name))
-            return true;
-    }
-    return false;
-}
-
-/* Takes what this run said to what those before it said. False: there are tests,
- * and none has failed in all of them. */
-static bool is_to_blame(int output, char **said)
-{
-    char *now = content_of_output(output), *both;
-    bool again = !*said || !strstr(now, BEGUN) || has_failed_again(now, *said);
-
-    both = calloc(1, strlen(now) + (*said ? strlen(*said) : 0) + 1);
-    if (!both)
-        abort();
-    sprintf(both, "%s%s", *said ? *said : "", now);
-    free(*said);
-    free(now);
-    *said = both;
-    return again;
-}
-
 /* As a shell says it. */
-static int end_try(pid_t pid)
+static int end_run(pid_t pid)
 {
     int status = 0;
 
@@ -142,35 +101,64 @@ static int end_try(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void show(int output)
+{
+    char bytes[4096];
+    ssize_t size;
+
+    lseek(output, 0, SEEK_SET);
+    while ((size = read(output, bytes, sizeof bytes)) > 0)
+        if (write(STDOUT_FILENO, bytes, (size_t)size) != size)
+            abort();
+}
+
+/* What all runs so far found too slow. */
+static void keep_what_is_always(struct slow *always, int run)
+{
+    if (run == 1)
+        *always = *slow_now;
+    keep_what_both_have(always, slow_now);
+}
+
+/* The status. */
+static int blame(const struct slow *always)
+{
+    for (unsigned i = 0; i < always->count; i++)
+        fprintf(stderr,
+                "a turn was too long in each of %d runs: "
+                "addr2line -fe %s 0x%jx names the test\n",
+                RUNS, program_invocation_name, (uintmax_t)always->tests[i]);
+    return always->count > 0;
+}
+
 /* What stops the whole machine counts as processor time, too, where the machine
  * is a guest: a turn is too long if it is in each of three runs, in one and the
  * same test. So main() runs in a child; what a run said that is done again is
- * not shown. A run that a signal ended is the last. */
+ * not shown. A run that failed is the last. */
 __attribute__((constructor(101))) static void run_up_to_three_times(void)
 {
+    static struct slow always;
+
     if (is_only_printed())
         return;
-    was_too_long = mmap(NULL, sizeof *was_too_long, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (was_too_long == MAP_FAILED)
+    slow_now = mmap(NULL, sizeof *slow_now, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (slow_now == MAP_FAILED)
         abort();
-    for (int try = 1;; try++) {
-        static char *said;
+    for (int run = 1;; run++) {
         int output = memfd_create("output", MFD_CLOEXEC), status;
-        pid_t pid = begin_try(output);
+        pid_t pid = begin_run(output);
 
         if (pid == 0)
             return;
-        status = end_try(pid);
-        if (status != 0 && status < 128 && *was_too_long &&
-            !is_to_blame(output, &said))
-            status = 0;
-        if (status == 0 || status >= 128 || !*was_too_long || try == TRIES) {
+        status = end_run(pid);
+        keep_what_is_always(&always, run);
+        if (status != 0 || always.count == 0 || run == RUNS) {
             show(output);
-            _exit(status);
+            _exit(status != 0 ? status : blame(&always));
         }
         close(output);
-        fprintf(stderr, "a turn was too long in run %d: once more\n", try);
+        fprintf(stderr, "a turn was too long in run %d: once more\n", run);
     }
 }
 
@@ -237,11 +225,10 @@ void turn_end(void)
         longest_us = took_us;
     if (took_us <= TURN_LIMIT_US)
         return;
-    if (!is_only_printed()) {
-        *was_too_long = 1;
-        fail_msg("a turn used %lu us of processor time", took_us);
-    }
-    print_message("a turn used %lu us, not judged here\n", took_us);
+    fprintf(stderr, "a turn used %lu us of processor time%s\n", took_us,
+            is_only_printed() ? ", not judged here" : "");
+    if (!is_only_printed())
+        note_slow(which_test());
 }
 
 int turn(struct mqtt_client *client, int timeout_ms)

@@ -5,8 +5,9 @@
  *
  * A program with a turn above it runs up to three times: it fails if each run
  * has such a turn in one and the same test: what stops a guest machine counts as
- * its processor time, and hits a program of many turns somewhere each time. Under
- * sanitizers and valgrind the longest is only printed.
+ * its processor time, and hits a program of many turns somewhere each time. The
+ * program fails as a whole, at its end; standard error says which test it was.
+ * Under sanitizers and valgrind it is only printed.
  */
 #ifndef TURNS_H
 #define TURNS_H
@@ -15,8 +16,8 @@
 
 #define TURN_LIMIT_US 5000
 
-/** mqtt_loop(), measured: fails the test above the limit. One call may have
- * several turns; the limit is for all of them. */
+/** mqtt_loop(), measured. One call may have several turns; the limit is for all
+ * of them. */
 int turn(struct mqtt_client *client, int timeout_ms);
 
 /** The same for what other loops do: begin right before a turn or whatever is

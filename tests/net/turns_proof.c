@@ -1,6 +1,6 @@
 /*
  * turns_proof.c - the bar on turns itself (turns.h): a test that is too slow in
- * each run fails, what is slow here and there does not.
+ * each run fails, what is slow here and there does not, whatever cmocka prints.
  */
 #include "process.h"
 #include "turns.h"
@@ -17,29 +17,48 @@
 
 #include <cmocka.h>
 
-/* Processor time of this program is what it says: a machine that stops would
- * else add some of its own. */
+/* Processor time of this program is what it says, if that is wanted: a machine
+ * that stops would else add some of its own. */
 static unsigned long spent_us;
+static bool is_real;
 
 int clock_gettime(clockid_t clock, struct timespec *at)
 {
-    if (clock != CLOCK_THREAD_CPUTIME_ID)
+    if (is_real || clock != CLOCK_THREAD_CPUTIME_ID)
         return (int)syscall(SYS_clock_gettime, clock, at);
     at->tv_sec = (time_t)(spent_us / 1000000);
     at->tv_nsec = (long)(spent_us % 1000000) * 1000;
     return 0;
 }
 
+static uint64_t microseconds(const struct timespec *at)
+{
+    return (uint64_t)at->tv_sec * 1000000 + (uint64_t)at->tv_nsec / 1000;
+}
+
+static void spend(unsigned us)
+{
+    uint64_t until_us;
+    struct timespec at;
+
+    spent_us += us;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+    until_us = microseconds(&at) + us;
+    while (is_real && microseconds(&at) < until_us)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+}
+
 static void take(unsigned us)
 {
     turn_begin();
-    spent_us += us;
+    spend(us);
     turn_end();
 }
 
 /* ---- a program that is too slow --------------------------------------------- */
 
 static unsigned slow_test; /* 1 to 3: that one */
+static bool fails;
 
 #define SLOWLY(number) take(slow_test == (number) ? 2 * TURN_LIMIT_US : 10)
 
@@ -59,6 +78,7 @@ static void test_third(void **state)
 {
     (void)state;
     SLOWLY(3);
+    assert_false(fails);
 }
 
 /* Runs so far: bytes of a file. */
@@ -73,7 +93,7 @@ static unsigned count_run(const char *file)
     return (unsigned)size;
 }
 
-static int be_slow(bool same, const char *file)
+static int be_slow(const char *how, const char *file)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first),
@@ -82,7 +102,9 @@ static int be_slow(bool same, const char *file)
     };
     unsigned run = count_run(file);
 
-    slow_test = same ? 2 : run;
+    is_real = strcmp(how, "real") == 0;
+    slow_test = is_real || strcmp(how, "same") == 0 ? 2 : run;
+    fails = strcmp(how, "failure") == 0 && run == 2;
     return cmocka_run_group_tests_name("slow", tests, NULL, NULL);
 }
 
@@ -107,6 +129,7 @@ static void test_the_same_is_too_slow_each_time(void **state)
 {
     (void)state;
     assert_int_equal(result_of("same", 3), 1);
+    assert_int_equal(result_of("real", 3), 1);
 }
 
 static void test_another_is_too_slow_each_time(void **state)
@@ -115,15 +138,23 @@ static void test_another_is_too_slow_each_time(void **state)
     assert_int_equal(result_of("another", 2), 0);
 }
 
+/* What failed by itself has failed, slow or not. */
+static void test_a_failure_in_a_further_run_is_one(void **state)
+{
+    (void)state;
+    assert_int_equal(result_of("failure", 2), 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_is_too_slow_each_time),
         cmocka_unit_test(test_another_is_too_slow_each_time),
+        cmocka_unit_test(test_a_failure_in_a_further_run_is_one),
     };
 
     if (argc == 3)
-        return be_slow(strcmp(argv[1], "same") == 0, argv[2]);
+        return be_slow(argv[1], argv[2]);
     snprintf(self, sizeof self, "%s", argv[0]);
     return cmocka_run_group_tests_name("turns", tests, NULL, NULL);
 }
