@@ -128,10 +128,11 @@ void station_open(struct station *s)
 
     s->server.address = s->address;
     s->config.servers = s->config.servers ? s->config.servers : &s->server;
-    s->client = mqtt_client_new(
-        &s->config,
-        &(struct mqtt_host){.sizes = s->sizes, .wakeable = s->wakeable},
-        &error);
+    s->client = mqtt_client_new(&s->config,
+                                &(struct mqtt_host){.sizes = s->sizes,
+                                                    .proxy = s->proxy,
+                                                    .wakeable = s->wakeable},
+                                &error);
     if (!s->client)
         fail_msg("no client: %s", mqtt_error_text(error));
     s->driving->begin(s);

@@ -82,6 +82,7 @@ struct station {
     /* to be changed between station_draft() and station_open() */
     struct mqtt_config config;
     struct mqtt_sizes sizes;
+    struct mqtt_proxy proxy;
     bool wakeable;
     /* Called at the end of each event. */
     void (*inside)(struct station *s, const struct mqtt_event *event);

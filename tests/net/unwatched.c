@@ -158,6 +158,50 @@ static void test_the_next_loop_refuses_a_connection(void **state)
     station_free(s);
 }
 
+/* A caller that has said something; it is kept, and gets no answer. */
+static int heard(int listener)
+{
+    static int caller = -1;
+    char byte;
+    int result = -1;
+
+    if (caller < 0)
+        caller = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (caller >= 0 && recv(caller, &byte, 1, 0) == 1) {
+        result = caller;
+        caller = -1;
+    }
+    return result;
+}
+
+/* Half way through the handshake with a proxy that never answers. */
+static void test_the_next_loop_refuses_a_handshake(void **state)
+{
+    struct station *s = station_draft(*state, broker.port);
+    int proxy = listen_on_loopback(&s->proxy.port), first, second = -1;
+    unsigned ends = is_adapter(s);
+
+    s->proxy.protocol = MQTT_PROXY_SOCKS5;
+    s->proxy.address = "127.0.0.1";
+    station_open(s);
+    assert_int_equal(mqtt_connect(s->client), MQTT_OK);
+    wait_for(s, (first = heard(proxy)) >= 0);
+    s->driving->end(s);
+    refuse(ends);
+    s->driving->begin(s);
+    if (ends)
+        wait_for(s, (second = heard(proxy)) >= 0);
+    assert_int_equal(refused, ends);
+    assert_int_equal(s->disconnected, ends);
+    if (ends)
+        expect_named(s);
+    station_free(s);
+    close(first);
+    if (ends)
+        close(second);
+    close(proxy);
+}
+
 static void cut_and_refuse(struct station *s, const struct mqtt_event *event)
 {
     if (event->type == MQTT_EVENT_CONNECTED && s->connected == 1)
@@ -215,6 +259,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_ends_and_is_tried_again),
         cmocka_unit_test(test_the_next_loop_refuses_a_connection),
+        cmocka_unit_test(test_the_next_loop_refuses_a_handshake),
         cmocka_unit_test(test_a_connection_that_follows_at_once_is_refused),
         cmocka_unit_test(test_a_callback_frees_what_was_refused),
     };
