@@ -473,6 +473,43 @@ def test_sync_request(broker):
         client.sleep(0.05)  # of nobody awaited
 
 
+def interrupted_once(transfer):
+    """As transfer, but Ctrl-C comes when the first one is done."""
+    interrupts = [KeyboardInterrupt]
+
+    def transfer_and_interrupt(data):
+        count = transfer(data)
+        if count and interrupts:
+            raise interrupts.pop()
+        return count
+    return transfer_and_interrupt
+
+
+@pytest.mark.parametrize('way', ['send', 'receive'])
+def test_sync_an_interrupt_leaves_no_bytes_in_doubt(broker, way):
+    """Nobody knows what has gone or come: the connection ends, not its session."""
+    ends = []
+
+    def note(event):
+        if event.type == _core.EVENT_DISCONNECTED:
+            ends.append(event.detail)
+
+    with sync.Client(broker.url, retry_base_ms=20, clean_start=False,
+                     session_expiry=60, client_id=f'interrupted-{way}',
+                     on_event=note) as client:
+        client.subscribe('interrupted', 1)
+        stream = client._link._stream
+        setattr(stream, way, interrupted_once(getattr(stream, way)))
+        with pytest.raises(KeyboardInterrupt):
+            client.publish('interrupted', 'x', 1)
+        client.publish('interrupted', 'y', 1)
+        heard = set()
+        while len(heard) < 2:
+            heard.add(client.messages.get(10).payload)
+        assert heard == {b'x', b'y'}
+        assert ends == ['interrupted while bytes went or came']
+
+
 def test_sync_over_a_restart(frail):
     with sync.Client(frail.url, retry_base_ms=20) as client:
         client.subscribe('back', 1)

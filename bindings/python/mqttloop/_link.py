@@ -262,6 +262,11 @@ class Link:
         self._close()
         self.core.closed(number, str(error))
 
+    def _interrupted(self):
+        """By Ctrl-C, as a rule: nobody knows which bytes the core knows of."""
+        self._fail(ConnectionError('interrupted while bytes went or came'),
+                   _core.ERR_NETWORK)
+
     def drop(self):
         """Close the connection as if the network had."""
         self._close()
@@ -296,14 +301,17 @@ class Link:
                 break
             try:
                 count = self._stream.send(data)
+                if count is None:
+                    break
+                core.sent(count)
             except (BlockingIOError, InterruptedError):
                 break
             except (OSError, ValueError) as error:
                 self._fail(error, _core.ERR_NETWORK)
                 return True
-            if count is None:
-                break
-            core.sent(count)
+            except BaseException:
+                self._interrupted()
+                raise
             moved = True
         return moved
 
@@ -314,11 +322,15 @@ class Link:
         buffer = core.buffer
         try:
             count = self._stream.receive(buffer)
+            if count:
+                core.received(count)
         except (OSError, ValueError) as error:
             self._fail(error, _core.ERR_NETWORK)
             return True
+        except BaseException:
+            self._interrupted()
+            raise
         if count:
-            core.received(count)
             self._empty = self._stream.plain and count < len(buffer)
         elif count == 0:
             self._close()
