@@ -397,7 +397,7 @@ struct mqtt_client {
     bool failing_;    /* DISCONNECT with an error is to leave */
     bool resuming_;   /* no clean start: a session of ours is to go on */
     bool store_told_; /* of the error that the store has */
-    bool greeted_;    /* CONNECT was made for this network connection */
+    bool greeted_;    /* CONNECT was made, and is not answered by AUTH */
     bool woken_;      /* the application is to be told */
     bool at_once_;    /* CONNECT says that the session ends with it */
     uint16_t server_index_, tries_, answers_left_;

@@ -164,6 +164,27 @@ static void test_other_failures_are_no_denial(void **state)
     }
 }
 
+/* It has answered CONNECT in words of 5.0, and goes before its CONNACK. */
+static void test_who_asks_for_authentication_speaks_5_0(void **state)
+{
+    static const uint8_t method[] = {0x15, 0x00, 0x01, 'm'};
+    struct script *s = *state;
+
+    with_fallback(s);
+    s->config.connect.properties = (struct mqtt_span){method, sizeof(method)};
+    start(s);
+    connects(s);
+    expect_connect(s, 5);
+    server_sends(s, 0xF0, 0x06, 0x18, 0x04, 0x15, 0x00, 0x01, 'm'); /* AUTH */
+    pull(s, MQTT_EVENT_AUTHENTICATION);
+    closes(s);
+    reopened(s);
+    expect_connect(s, 5);
+    closes(s); /* by now without a word */
+    reopened(s);
+    expect_connect(s, 4);
+}
+
 static void test_without_a_fallback_there_is_none(void **state)
 {
     struct script *s = *state;
@@ -580,6 +601,7 @@ static void test_a_subscription_with_options_is_told_of(void **state)
 static const struct CMUnitTest tests[] = {
     script_test(test_each_denial_of_5_0_is_followed_by_3_1_1_at_once),
     script_test(test_other_failures_are_no_denial),
+    script_test(test_who_asks_for_authentication_speaks_5_0),
     script_test(test_without_a_fallback_there_is_none),
     script_test(test_a_version_that_was_agreed_on_stays),
     script_test(test_the_other_one_is_tried_again_when_it_is_denied),
