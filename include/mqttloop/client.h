@@ -108,7 +108,8 @@ enum mqtt_event_type {
                                 outlives the process now */
     MQTT_EVENT_STORE_FAILED, /**< error is what the store said; what was not
                                 committed is written again at the next open */
-    /* 5.0 only: */
+    /* 5.0 only. After the first two the driver closes; what is the client's own,
+     * such as ROOM, may come before MQTT_EVENT_DISCONNECTED: */
     MQTT_EVENT_REFUSED,           /**< CONNACK with reason_code, properties;
                                  MQTT_EVENT_DISCONNECTED follows */
     MQTT_EVENT_SERVER_DISCONNECT, /**< DISCONNECT with reason_code, properties;

@@ -543,11 +543,32 @@ static void message_told(struct peer *p, const struct mqtt_message *message)
     require(!message->settle_handle || p->config.settle);
 }
 
+/* What needs a packet to have come. */
+static bool is_of_server(const struct mqtt_event *event)
+{
+    switch (event->type) {
+    case MQTT_EVENT_CONNECTED:
+    case MQTT_EVENT_MESSAGE:
+    case MQTT_EVENT_MESSAGE_TOO_LARGE:
+    case MQTT_EVENT_SUBSCRIBED:
+    case MQTT_EVENT_REFUSED:
+    case MQTT_EVENT_SERVER_DISCONNECT:
+    case MQTT_EVENT_AUTHENTICATION:
+        return true;
+    case MQTT_EVENT_PUBLISHED:
+        return event->outcome == MQTT_OUTCOME_ACKNOWLEDGED ||
+               event->outcome == MQTT_OUTCOME_REFUSED;
+    default:
+        return false;
+    }
+}
+
 static void check_event(struct peer *p, const struct mqtt_event *event)
 {
-    /* What ends a connection is followed by its end. */
-    require(!p->ended_by_server || event->type == MQTT_EVENT_DISCONNECTED);
-    p->ended_by_server = false;
+    /* What ends a connection is followed by its end, but for the client's own. */
+    require(!p->ended_by_server || !is_of_server(event));
+    if (event->type == MQTT_EVENT_DISCONNECTED)
+        p->ended_by_server = false;
     if (event->type != MQTT_EVENT_MESSAGE)
         look_through(event->properties);
     switch (event->type) {
