@@ -45,7 +45,7 @@ static bool translate(struct mqtt_client *c, struct mqtt_event *event)
     if (event->type == MQTT_EVENT_CONNECTED)
         return connected(c, event);
     if (event->type == MQTT_EVENT_AUTHENTICATION)
-        c->greeted_ = false;
+        c->greeted_ = false; /* it speaks 5.0: CONNACK is still to come */
     if ((unsigned)event->type >= MQTT_EVENT_SUBACK)
         return c->subscriber_->answered(c, event);
     return true;
